@@ -242,14 +242,12 @@ begin
           select
             coalesce(n.%1$s, o.%1$s)::text as source_id,
             n.%1$s is not null and o.%1$s is not null as stays,
-            case when n.%1$s is null then 0 else %2$s end
-              - case when n.%1$s::text = $1 then $2 when o.%1$s is null then 0 else %3$s end as difference,
+            %2$s - case when n.%1$s::text = $1 then $2 else %3$s end as difference,
             %4$s as others
           from old_rows o
           full join new_rows n on n.%1$s = o.%1$s
         ) c
         where c.difference <> 0
-          or not c.stays
           or c.others
           or $1 is null and c.source_id in (select w.source_id from interlock.stock_write_backs w where w.link_id = $3)
       $sql$,
@@ -1173,8 +1171,7 @@ begin
         else format('update %s set %s', v_source, (
           select string_agg(format('%I = null', c.name), ', ')
           from unnest(array_cat(p_link.name_columns, array[p_link.email_column, p_link.phone_column, p_link.user_column])) c (name)
-          where c.name is not null
-            and c.name <> p_link.id_column
+          where c.name <> p_link.id_column
         ))
       end || format(' where %I operator(pg_catalog.=) $1::%s', p_link.id_column, p_link.id_type) using p_source_id;
     end if;
@@ -1246,7 +1243,7 @@ begin
   v_left := interlock.left_to_fill('linked_customers', v_link.id, p_source, v_link.id_column);
 
   update interlock.customer_links l
-  set filled_to = coalesce(v_ids[cardinality(v_ids)], v_link.filled_to),
+  set filled_to = v_ids[cardinality(v_ids)],
       filled_at = case when v_left = 0 then coalesce(l.filled_at, now()) end
   where l.id = v_link.id;
   return jsonb_build_object(
@@ -1312,7 +1309,7 @@ begin
   v_left := interlock.left_to_fill('linked_products', v_link.id, p_source, v_link.id_column);
 
   update interlock.product_links l
-  set filled_to = coalesce(v_ids[cardinality(v_ids)], v_link.filled_to),
+  set filled_to = v_ids[cardinality(v_ids)],
       filled_at = case when v_left = 0 then coalesce(l.filled_at, now()) end
   where l.id = v_link.id;
   return jsonb_build_object(
@@ -1357,7 +1354,7 @@ begin
   select count(*) filter (where interlock.erase_linked_row(l, m.source_id))
   into v_done
   from interlock.linked_customers m
-  join interlock.customer_links l on l.id = m.link_id and l.active
+  join interlock.customer_links l on l.id = m.link_id
   where m.to_erase;
   return v_done;
 end
@@ -2161,9 +2158,7 @@ begin
       on_delete = excluded.on_delete,
       on_erase = excluded.on_erase,
       source_search_path = excluded.source_search_path,
-      active = true,
-      filled_to = null,
-      filled_at = null;
+      active = true;
 
   return interlock.fill_customers(p_source, p_fill) || jsonb_build_object(
     'dry_run', false, 'problems', v_problems, 'left_out', v_left_out, 'rows', cardinality(v_people),
@@ -2393,11 +2388,9 @@ begin
       on_write = excluded.on_write,
       stock_from = excluded.stock_from,
       source_search_path = excluded.source_search_path,
-      active = true,
-      filled_to = null,
-      filled_at = null;
+      active = true;
 
-  if p_stock_from = 'source' and v_link.quantity_column is not null and v_known <> '{}' then
+  if p_stock_from = 'source' and v_link.quantity_column is not null then
     perform interlock.bring_products(v_link, v_known, array_fill(0::numeric, array[cardinality(v_known)]), true);
   end if;
   return interlock.fill_link(p_source, p_fill) || jsonb_build_object('dry_run', false, 'problems', v_problems, 'rows', v_rows, 'known', cardinality(v_known));
@@ -2826,9 +2819,9 @@ declare
     'tax', round(p_order.tax / v_scale, v_digits),
     'total', round(p_order.total / v_scale, v_digits),
     'refunded', round(p_order.refunded / v_scale, v_digits),
-    'shipping_address', nullif(p_details.shipping_address::jsonb, 'null'),
-    'contact', nullif(p_details.contact::jsonb, 'null'),
-    'metadata', nullif(p_details.metadata::jsonb, 'null')
+    'shipping_address', p_details.shipping_address,
+    'contact', p_details.contact,
+    'metadata', p_details.metadata
   );
 begin
   if p_link.map ? 'customer' then

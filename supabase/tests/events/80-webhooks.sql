@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select no_plan();
+select plan(185);
 
 insert into auth.users (id, aud, role, email)
 values
@@ -149,8 +149,9 @@ begin
     exit when interlock.make_deliveries(p_limit) < p_limit;
   end loop;
   return (
-    select string_agg(format('%s %s', substring(w.url from '//([a-z]+)'), e.payload ->> 'n'), ', ' order by d.id)
-    from interlock.deliveries d
+    select string_agg(format('%s %s', substring(w.url from '//([a-z]+)'), e.payload ->> 'n'), ', ' order by d.first, w.url)
+    -- Those of one event are made in any order.
+    from (select q.*, min(q.id) over (partition by q.position) as first from interlock.deliveries q) d
     join interlock.events e on e.position = d.position
     join interlock.webhook_endpoints w on w.id = d.endpoint_id
   );
@@ -197,10 +198,13 @@ begin
   perform pg_temp.act_as('anon');
   v_answer := pg_temp.answer(format('public.claim_deliveries(%L, %s)', repeat('c', 32), p_limit));
   reset role;
+  if v_answer ? 'code' then
+    return v_answer ->> 'code';
+  end if;
   truncate pg_temp.claimed;
   insert into pg_temp.claimed select d from jsonb_array_elements(v_answer -> 'deliveries') as d;
   return (
-    select string_agg(format('%s %s', substring(d ->> 'url' from '//([a-z]+)'), (d ->> 'body')::jsonb #>> '{data,n}'), ', ' order by (d ->> 'id')::bigint)
+    select string_agg(format('%s %s', substring(d ->> 'url' from '//([a-z]+)'), (d ->> 'body')::jsonb #>> '{data,n}'), ', ' order by (d ->> 'body')::jsonb #> '{data,n}', d ->> 'url')
     from pg_temp.claimed
   );
 end

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select no_plan();
+select plan(15);
 
 update interlock.settings set webhooks_anywhere = true;
 select set_config('request.jwt.claims', '{"role": "service_role"}', true);

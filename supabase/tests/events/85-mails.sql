@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select no_plan();
+select plan(139);
 
 create function pg_temp.act_as(p_user text)
 returns void
@@ -239,12 +239,12 @@ select is(pg_temp.happen('gone', 'confirmed') ->> 'why', 'nothing to say', 'an o
 
 -- Repetitions -----------------------------------------------------------------------------
 
-create function pg_temp.record(p_id bigint, p_status int, p_error text, p_answer text default null)
+create function pg_temp.record(p_id bigint, p_status int, p_error text, p_answer text default null, p_attempts int default 4)
 returns text
 language sql
 as $$
   update interlock.deliveries d
-  set state = 'pending', ended_at = null, attempts = 4, lease = '81000000-0000-4000-8000-0000000000ee', lease_until = now() + interval '1 minute'
+  set state = 'pending', ended_at = null, attempts = p_attempts, lease = '81000000-0000-4000-8000-0000000000ee', lease_until = now() + interval '1 minute'
   where d.id = p_id;
   select interlock.record_delivery(p_id, '81000000-0000-4000-8000-0000000000ee', p_status, p_error, 1, null, p_answer) ->> 'state'
 $$;
@@ -253,10 +253,46 @@ select is(pg_temp.record((s.answer ->> 'id')::bigint, c.status, c.error, c.answe
 from said s
 cross join (values
   (200, null, null, 'delivered'), (500, null, null, 'pending'), (503, null, null, 'pending'), (429, null, null, 'pending'), (408, null, null, 'pending'), (401, null, null, 'pending'),
-  (403, null, null, 'pending'), (409, null, '{"name":"concurrent_idempotent_requests"}', 'pending'), (409, null, '{"name":"invalid_idempotent_request"}', 'dead'),
+  (403, null, null, 'pending'), (409, null, '{"name":"concurrent_idempotent_requests"}', 'pending'), (409, null, '{"name":"invalid_idempotent_request"}', 'dead'), (409, null, null, 'dead'),
   (400, null, null, 'dead'), (404, null, null, 'dead'), (410, null, null, 'dead'), (422, null, null, 'dead'), (302, null, null, 'pending'), (null, 'timed_out', null, 'pending')
 ) as c (status, error, answer, state);
 select ok(w.active, 'no refusal switches mails off') from interlock.webhook_endpoints w;
+select is(
+  (select a.answer from interlock.delivery_attempts a join said s on a.delivery_id = (s.answer ->> 'id')::bigint where a.status = 409 order by a.id limit 1),
+  '{"name":"concurrent_idempotent_requests"}', 'what is answered to a mail that is there is kept'
+);
+select is(
+  (select array_agg(d -> 'mail') from jsonb_array_elements(pg_temp.answer_as('staff', 'public.list_deliveries(p_limit => 200)') -> 'deliveries') d where d -> 'id' = s.answer -> 'id'),
+  '{"{\"kind\": \"order_confirmed\", \"recipient\": \"guest-81@example.com\"}"}', 'a delivery is listed with its mail'
+) from said s;
+-- Whether the channel counts as failing, and is on, after an outcome.
+create function pg_temp.after(p_status int, p_error text, p_attempts int) returns text language plpgsql as $$
+begin
+  update interlock.webhook_endpoints set failing_since = null;
+  perform pg_temp.record((s.answer ->> 'id')::bigint, p_status, p_error, null, p_attempts) from said s;
+  return (select concat_ws(' ', case when w.failing_since is null then 'well' else 'failing' end, case when w.active then 'on' else 'off' end) from interlock.webhook_endpoints w);
+end
+$$;
+select is(pg_temp.after(c.status, c.error, c.attempts), c.state, format('%s %s after %s: %s', c.status, c.error, c.attempts, c.state))
+from (values
+  (422, null, 4, 'well on'), (410, null, 4, 'well on'), (500, null, 4, 'failing on'), (null, 'timed_out', 4, 'failing on'), (422, null, 11, 'failing on'), (410, null, 11, 'failing on')
+) as c (status, error, attempts, state);
+update interlock.webhook_endpoints set failing_since = null;
+-- What has never left may be tried whenever.
+create function pg_temp.forgotten(p_error text, p_since interval) returns boolean[] language plpgsql as $$
+begin
+  update interlock.mails set tried_at = now() - p_since;
+  perform pg_temp.record((s.answer ->> 'id')::bigint, null, p_error) from said s;
+  return array[
+    (select m.tried_at is null from interlock.mails m join said s on m.delivery_id = (s.answer ->> 'id')::bigint),
+    exists (select from interlock.mails m join said s on m.delivery_id <> (s.answer ->> 'id')::bigint where m.tried_at is null)
+  ];
+end
+$$;
+select is(pg_temp.forgotten(c.error, c.since), array[c.forgotten, false], format('%s, tried %s ago: %s', c.error, c.since, c.forgotten))
+from (values
+  ('unsent', interval '0', true), ('RESEND_API_KEY is not set', '0', true), ('timed_out', '0', false), ('unsent', '1 second', false)
+) as c (error, since, forgotten);
 -- Its key is forgotten soon.
 update interlock.mails m set tried_at = now() - interval '22 hours 59 minutes' from said s where m.delivery_id = (s.answer ->> 'id')::bigint;
 select is(pg_temp.record((s.answer ->> 'id')::bigint, 500, null), 'dead', 'what would be tried when its key is forgotten is dead') from said s;
@@ -279,6 +315,50 @@ select is(
   ),
   'under the key of the first time; whose API it is, and no key of it, is told'
 ) from said s join interlock.deliveries d on d.id = (s.answer ->> 'id')::bigint;
+
+-- Which are looked at ---------------------------------------------------------------------
+
+-- An event of a subject; what is pending beside it stays.
+create function pg_temp.told(p_type text, p_subject text) returns text language plpgsql as $$
+declare
+  v_event bigint;
+begin
+  insert into interlock.outbox (type, subject, payload, transaction) values (p_type, p_subject, '{}', '5') returning position into v_event;
+  update interlock.delivery_cursor set seen = '3:3:', target = null, position = 0;
+  perform interlock.claim_deliveries(repeat('s', 40), 50);
+  return (
+    select concat_ws(': ', d.state, (select a.error from interlock.delivery_attempts a where a.delivery_id = d.id order by a.id desc limit 1))
+    from interlock.deliveries d where d.position = v_event
+  );
+end
+$$;
+update interlock.deliveries set state = 'delivered', lease = null, lease_until = null, ended_at = now() where state = 'pending';
+update interlock.deliveries d set state = 'pending', ended_at = null, next_attempt_at = 'infinity' from said s where d.id = (s.answer ->> 'id')::bigint;
+update interlock.mails m set tried_at = null;
+select is(pg_temp.told('order.confirmed', 'no id'), 'dead: it cannot be written: invalid input syntax for type uuid: "no id"', 'what cannot be written is dead');
+select is(pg_temp.told('order.confirmed', pg_temp.id('nobody')::text), 'skipped: no address', 'and one that is to nobody is skipped');
+select is(
+  (select d.state || coalesce(m.tried_at::text, '') from interlock.deliveries d join said s on d.id = (s.answer ->> 'id')::bigint join interlock.mails m on m.delivery_id = d.id), 'pending',
+  'one that is not due is not looked at'
+);
+create function pg_temp.due() returns text language plpgsql as $$
+begin
+  update interlock.deliveries d
+  set state = 'pending', ended_at = null, next_attempt_at = now(), lease = null, lease_until = null
+  from said s where d.id = (s.answer ->> 'id')::bigint;
+  perform interlock.claim_deliveries(repeat('s', 40), 50);
+  return (
+    select concat_ws(' ', d.state, extract(epoch from now() - m.tried_at)::int)
+    from interlock.deliveries d join said s on d.id = (s.answer ->> 'id')::bigint join interlock.mails m on m.delivery_id = d.id
+  );
+end
+$$;
+select is(pg_temp.due(), 'pending 0', 'when it is sent for the first time is kept in mind');
+update interlock.mails m set tried_at = now() - interval '1 hour';
+select is(pg_temp.due(), 'pending 3600', 'and not when it was again');
+select pg_temp.answer_as('staff', $$public.suppress_email('guest-81@example.com')$$);
+select is(pg_temp.due(), 'skipped 3600', 'one that was written before its address was suppressed is not sent');
+select pg_temp.answer_as('staff', $$public.allow_email('guest-81@example.com')$$);
 
 -- Reminders -------------------------------------------------------------------------------
 

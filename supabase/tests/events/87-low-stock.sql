@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select no_plan();
+select plan(49);
 
 select is(interlock.stock_state(p, c.available), c.state, format('%s of %s: %s', c.available, c.product, c.state))
 from (values

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select no_plan();
+select plan(66);
 
 create function pg_temp.answer_as(p_role text, p_sql text)
 returns jsonb

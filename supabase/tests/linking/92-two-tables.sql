@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(17);
+select plan(19);
 set constraints all immediate;
 
 create schema tap_two;
@@ -30,6 +30,9 @@ alter table tap_two.pots disable trigger user;
 insert into tap_two.pots values (0, 'pot 0', 200, 20);
 alter table tap_two.pots enable trigger user;
 select is(interlock.fill_link('tap_two.pots', 3) - 'source', '{"success": true, "done": 3, "left": 1, "filled": false}', 'then the next ones');
+select results_eq(
+  $$select source_id from pg_temp.had where source = 'tap_two.pots' order by 1$$, array['1', '2', '3', '4', '5'], 'from where it was, not from the first one that is left'
+);
 select is(interlock.fill_links(3), 1, 'and at the end those that were passed over');
 select is(
   (select string_agg(l.source::text, ' ' order by l.source::text) from interlock.product_links l where l.filled_at is not null),
@@ -68,6 +71,8 @@ select is(
   'one that is unlinked leaves the other linked'
 );
 select is((select stock from tap_two.pots where id = 2), 20, 'which has what it had');
+select public.decrement_product_quantity(product_id, 3) from pg_temp.had where source = 'tap_two.tea' and source_id = '1';
+select is((select stock from tap_two.tea where id = 1), 7, 'what is not linked any more is not written to');
 
 -- Keys --------------------------------------------------------------------------------
 

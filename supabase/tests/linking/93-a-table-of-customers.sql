@@ -267,9 +267,10 @@ select results_eq(
   'who signs up is a customer, by the same id'
 );
 select public.save_customer('{"name": "Jo", "email": "jo@example.com", "marketing": true}');
-insert into tap_profiles.profiles values ('93000000-0000-4000-8000-000000000003', null, 'jo@example.com', true);
+insert into tap_profiles.profiles values ('93000000-0000-4000-8000-000000000003', null, 'jo@example.com', false);
 select is(
-  (select name || ' ' || (user_id is not null)::text from pg_temp.had where email = 'jo@example.com'), 'Jo true', 'where the app has verified addresses, one is the same person'
+  (select name || ' ' || (user_id is not null)::text || ' ' || marketing::text from pg_temp.had where email = 'jo@example.com'), 'Jo true false',
+  'where the app has verified addresses, one is the same person, and who has said no there has said no'
 );
 select is(
   pg_temp.raised($$insert into tap_profiles.profiles values ('93000000-0000-4000-8000-000000000004', 'Twin', 'hanna@example.com', true)$$),

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(64);
+select plan(69);
 set constraints all immediate;
 
 -- What a statement raises: code and problems.
@@ -159,6 +159,16 @@ update interlock.orders set status = 'paid' where id = (select id from fifth);
 select is((select state::text from tap_shop.orders where interlock_id = (select id from fifth)), 'paid', 'whoever changes the order next writes it');
 select is_empty('select * from interlock.order_write_outs', 'and it is done with');
 
+-- What is deferred stays so for the shop.
+alter table tap_shop.orders add constraint one_note unique (note) deferrable initially deferred;
+set constraints all deferred;
+update interlock.orders set status = 'fulfilled', fulfilled_at = now() where id = (select id from fifth);
+set constraints interlock.orders_linked_update immediate;
+select lives_ok($$update tap_shop.orders set note = 'same' where interlock_id in (select id from second union select id from fifth)$$, 'a write of an order leaves the shop''s constraints as they are');
+update tap_shop.orders set note = null;
+set constraints all immediate;
+alter table tap_shop.orders drop constraint one_note;
+
 -- Drift -----------------------------------------------------------------------------------
 
 update tap_shop.orders set state = 'pending', total_amount = 1 where interlock_id = (select id from fifth);
@@ -166,10 +176,12 @@ delete from tap_shop.orders where interlock_id = (select id from fourth);
 insert into tap_shop.orders (total_amount, currency) values (5, 'EUR');
 select results_eq(
   'select what, in_target, in_interlock from interlock.order_drift()',
-  $$select 'missing', null, o.number::text from interlock.orders o join fourth f using (id) union all values ('state', 'pending', 'paid'), ('total_amount', '1.00', '57.48')$$,
+  $$select 'missing', null, o.number::text from interlock.orders o join fourth f using (id) union all values ('state', 'pending', 'done'), ('total_amount', '1.00', '57.48')$$,
   'what the shop''s code has changed is told; its own orders are its own'
 );
-select is(interlock.fill_orders('tap_shop.orders', p_again => true) - 'target', '{"success": true, "done": 2, "left": 0, "filled": true}', 'all can be written again');
+select is(interlock.fill_orders('tap_shop.orders', -1) ->> 'done', '0', 'less than none is none');
+select is(interlock.fill_orders('tap_shop.orders', 1, true) ->> 'done', '1', 'one at a time');
+select is(interlock.fill_orders('tap_shop.orders', p_again => true) - 'target', '{"success": true, "done": 1, "left": 0, "filled": true}', 'all can be written again');
 select is_empty('select * from interlock.order_drift()', 'then both say the same');
 
 -- By number, in cents, with lines, and whose it is ----------------------------------------------
@@ -193,7 +205,8 @@ select is_empty($$select * from interlock.order_drift('tap_sales.sales_order')$$
 update interlock.order_links set since = '-infinity' where target = 'tap_sales.sales_order'::regclass;
 select interlock.fill_orders('tap_sales.sales_order', 1);
 select results_eq('select target::text from interlock.order_links where filled_at is not null', array['orders'], 'one that has some left is not filled, the other is');
-select interlock.fill_orders('tap_sales.sales_order');
+select interlock.fill_orders('tap_sales.sales_order', null);
+select is((select count(*) from interlock.order_links where filled_at is not null), 2::bigint, 'until all are written');
 create temporary table sixth as select pg_temp.buys(1, p_address => '{"name": "Ada", "line1": "1 Street", "city": "Town", "postal_code": "12345", "country": "DE"}') as id;
 select is(
   (select to_jsonb(s) - 'order_no' - 'ref' - 'ship_to' from tap_sales.sales_order s join sixth x on x.id::text = s.ref),
@@ -222,6 +235,12 @@ select is(
 );
 select is((select count(*) from tap_shop.orders where user_id = '94000000-0000-4000-8000-000000000001'), 0::bigint, 'of any table');
 select is_empty('select * from interlock.order_drift()', 'all say the same');
+-- Links of which nobody has noted yet that nothing is left.
+update interlock.product_links set filled_at = null;
+update interlock.customer_links set filled_at = null;
+update interlock.order_links set filled_at = null;
+delete from tap_sales.sales_order s using second x where x.id::text = s.ref;
+select is(interlock.fill_links(10), 1, 'a job goes on until there is something to do');
 alter table tap_sales.sales_order rename column parcel to package;
 select results_eq('select what, in_target from interlock.order_drift()', $$values ('link', '/p_map/tracking')$$, 'a column that is gone is told');
 create temporary table seventh as select pg_temp.buys(2) as id;

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(27);
+select plan(43);
 set constraints all immediate;
 
 create view pg_temp.had as
@@ -13,7 +13,7 @@ create view pg_temp.had as
   join interlock.customers c on c.id = m.customer_id
   join interlock.customer_links l on l.id = m.link_id;
 insert into auth.users (id, aud, role, email)
-select ('97000000-0000-4000-8000-00000000000' || n)::uuid, 'authenticated', 'authenticated', format('tap-97-%s@example.com', n) from generate_series(1, 4) n;
+select ('97000000-0000-4000-8000-00000000000' || n)::uuid, 'authenticated', 'authenticated', format('tap-97-%s@example.com', n) from generate_series(1, 5) n;
 
 create schema tap_more;
 create table tap_more.members (id int unique, code text unique, name text, email text, phone text, account uuid);
@@ -34,6 +34,27 @@ select results_eq(
   $$select source_id, phone, right(user_id::text, 1) from pg_temp.had where source ~ 'members' and phone is not null order by 1$$,
   $$values ('1', '+491511111112', '2'), ('2', '+491511111111', '1')$$, 'phones and accounts pass from one to the other'
 );
+-- What else a customer has, said elsewhere, stays.
+create table tap_more.pairs (id int primary key, name text, email text, phone text, account uuid);
+insert into tap_more.pairs select n, 'pair ' || n, format('pair%s@example.com', n), '+49 151 222222' || n, null from generate_series(1, 2) n;
+select interlock.link_customers('tap_more.pairs', '{"id": "id", "name": "name", "email": "email", "phone": "phone", "user": "account"}', '{}');
+create function pg_temp.pairs() returns text language sql as $$
+  select string_agg(concat_ws(' ', split_part(email, '@', 1), right(phone, 1), right(user_id::text, 1)), ', ' order by source_id) from pg_temp.had where source ~ 'pairs'
+$$;
+update interlock.customers c set email = replace(c.email, 'pair', 'own'), user_id = format('97000000-0000-4000-8000-00000000000%s', m.source_id::int + 2)::uuid
+from pg_temp.had m where m.customer_id = c.id and m.source ~ 'pairs';
+update tap_more.pairs set phone = '+49 151 222222' || (3 - id);
+select is(pg_temp.pairs(), 'own1 2 3, own2 1 4', 'where phones pass, e-mail and account stay');
+update interlock.customers c set phone = '+4915133333' || m.source_id from pg_temp.had m where m.customer_id = c.id and m.source ~ 'pairs';
+update tap_more.pairs set email = format('own%s@example.com', 3 - id);
+select is(pg_temp.pairs(), 'own2 1 3, own1 2 4', 'where addresses do, the phone does');
+select public.erase_customer(customer_id) from pg_temp.had where source ~ 'pairs';
+select interlock.unlink_customers('tap_more.pairs', true);
+
+set constraints all deferred;
+update tap_more.members set code = 'code ' || id;
+select is_empty('select * from interlock.linked_changes', 'what is not linked is not noted');
+set constraints all immediate;
 create temporary table places as select m.customer_id, m.ctid::text as place from interlock.linked_customers m;
 update tap_more.members set name = name || '!' where id = 1;
 select is_empty(
@@ -67,6 +88,24 @@ select is(
   pg_temp.first_problem($$update tap_more.guests set name = repeat('x', 201), email = 'none' where id in (1, 2)$$), '/1/email', 'what is wrong is told in the order of the keys'
 );
 
+insert into interlock.customers (name, email) values ('Alone', 'alone@example.com');
+select is(
+  pg_temp.first_problem($$insert into tap_more.guests values (9, 'Nine', 'alone@example.com')$$), '/9/email', 'where no e-mail is to say who somebody is, none does'
+);
+
+create function pg_temp.problems(p_sql text) returns int language plpgsql as $$
+declare
+  v_detail text;
+begin
+  execute p_sql;
+  return 0;
+exception
+  when others then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return jsonb_array_length(v_detail::jsonb -> 'problems');
+end
+$$;
+
 -- Points -----------------------------------------------------------------------------------------
 
 insert into interlock.points_rules (currency, per_amount, points) values ('EUR', 100, 1);
@@ -89,6 +128,22 @@ select is(
   (select a.balance::bigint from interlock.points_accounts a join pg_temp.had h using (customer_id) where h.source_id = '6'), 7::bigint,
   'what an account has earned is that of who had it'
 );
+
+create temporary table bought_more as select pg_temp.buys(4) as id;
+update interlock.orders o set status = 'paid' from bought_more b where o.id = b.id;
+update tap_more.members set account = null where id = 6;
+select is(
+  (select a.balance::bigint from interlock.points_accounts a join pg_temp.had h using (customer_id) where h.source_id = '6'), 14::bigint,
+  'also of who has none any more'
+);
+create table tap_more.codes (code text primary key, email text, phone text, news text);
+select interlock.link_customers('tap_more.codes', '{"id": "code", "email": "email", "phone": "phone", "marketing": {"column": "news", "in": ["yes"]}}');
+select is(pg_temp.first_problem($$insert into tap_more.codes values ('blank', '', '  ')$$), null, 'what is blank is nothing');
+select is((select c.marketing from interlock.customers c join pg_temp.had h on h.customer_id = c.id where h.source_id = 'blank'), false, 'and who has not said yes has not');
+select is(pg_temp.first_problem(format('insert into tap_more.codes values (%L)', code)), '/' || code || '/id', 'a key of ' || char_length(code) || ' characters is none')
+from unnest(array['', repeat('k', 201)]) code;
+select is(pg_temp.problems($$insert into tap_more.codes select 'x-' || n, 'none' from generate_series(101, 125) n$$), 20, 'of what is wrong twenty are told');
+select interlock.unlink_customers('tap_more.codes', true);
 
 -- Linked anew --------------------------------------------------------------------------------------
 
@@ -120,15 +175,36 @@ select results_eq(
 alter table tap_more.guests drop constraint stays, add constraint stays check (name is not null or id < 3) not valid;
 select is(interlock.fill_links(10), 1, 'a job does what can be done');
 select results_eq($$select source_id from pg_temp.had where to_erase$$, array['3'], 'and keeps the rest in mind');
+create table tap_more.others (id int primary key, email text);
+insert into tap_more.guests values (4, 'guest 4', 'guest4@example.com');
+insert into tap_more.others values (3, 'other3@example.com');
+select interlock.link_customers('tap_more.others', '{"id": "id", "email": "email"}', p_on_erase => 'clear');
+alter table tap_more.guests drop constraint stays, add constraint stays check (name is not null or id <> 3) not valid;
+select public.erase_customer(customer_id) from pg_temp.had where source ~ 'guests' and source_id = '4' or source ~ 'others';
+select results_eq(
+  $$select h.source_id, g.email from tap_more.guests g join pg_temp.had h on h.source_id = g.id::text and h.source ~ 'guests' where h.to_erase$$,
+  $$values ('3', 'guest3@example.com')$$, 'whoever else is taken out meanwhile'
+);
+select is((select count(*) from tap_more.guests where id = 4 and name is null) + (select count(*) from tap_more.others where email is null), 2::bigint, 'which they are');
 alter table tap_more.guests drop constraint stays;
 select is(interlock.fill_links(10), 1, 'until that can be done');
 select interlock.unlink_customers('tap_more.members');
+create trigger left_behind after update on tap_more.members referencing old table as old_rows new table as new_rows
+for each statement execute function interlock.note_linked_people();
+select lives_ok('update tap_more.members set id = 60 where id = 6', 'a trigger that a restored table has kept does nothing where no link is');
+drop trigger left_behind on tap_more.members;
 update interlock.customer_links set on_erase = 'clear' where source = 'tap_more.members'::regclass;
 select public.erase_customer(customer_id) from pg_temp.had where source ~ 'members' and source_id = '2';
 select is((select name from tap_more.members where id = 2), 'Mo', 'what is not linked any more is not cleared, whatever else is');
 create table tap_more.profiles (id uuid primary key, email text);
 insert into tap_more.profiles values ('97000000-0000-4000-8000-000000000001', 'p@example.com');
 select interlock.link_customers('tap_more.profiles', '{"id": "id", "user": "id", "email": "email"}', '{}', 'leave_out', p_on_erase => 'clear');
+insert into interlock.customers (id, name, user_id) values ('97000000-0000-4000-8000-000000000005', 'Somebody', '97000000-0000-4000-8000-000000000005');
+insert into tap_more.profiles values ('97000000-0000-4000-8000-000000000005', 'q@example.com');
+select results_eq(
+  $$select customer_id = source_id::uuid, name from pg_temp.had where source ~ 'profiles' order by source_id$$, $$values (true, null), (false, null)$$, 'a key that is somebody else''s id makes nobody of them, nor does an account where that is not said'
+);
+delete from tap_more.profiles where email = 'q@example.com';
 select public.erase_customer(customer_id) from pg_temp.had where source ~ 'profiles';
 select results_eq('select id, email from tap_more.profiles', $$values ('97000000-0000-4000-8000-000000000001'::uuid, null::text)$$, 'a key is not cleared');
 
@@ -150,13 +226,19 @@ select results_eq(
   'select l.target::text, count(*) from interlock.order_write_outs w join interlock.order_links l on l.id = w.link_id group by 1 order by 1',
   $$values ('tap_more.one', 2::bigint), ('tap_more.two', 1)$$, 'the others go on waiting'
 );
+select interlock.write_order_out((select max(id::text)::uuid from orders));
+delete from tap_more.two;
+insert into interlock.order_write_outs (order_id, link_id, reason)
+select (select min(id::text)::uuid from orders), l.id, 'locked' from interlock.order_links l where l.target = 'tap_more.two'::regclass;
+select is(interlock.fill_orders('tap_more.two', 10) ->> 'done', '3', 'a fill passes over what waits for this table, not for another');
+select is((select count(*) from tap_more.two t where t.id = (select min(id::text) from orders)), 0::bigint, 'which a job does');
 select is(interlock.unlink_orders('tap_more.one') -> 'not_written', '2', 'what cannot be written when a link ends is told');
 select is((select count(*) from interlock.order_write_outs), 0::bigint, 'and what can be, also for another table, is');
 alter table tap_more.two rename column id to key;
 select isnt(pg_temp.buys(4), null, 'a key that is gone stops no order');
 alter table tap_more.two rename column key to id;
 select is(interlock.unlink_orders('tap_more.two') -> 'not_written', '0', 'unlinked, what waits is written first');
-select is((select count(*) from tap_more.two), 4::bigint, 'all of it');
+select is((select count(*) from tap_more.two), 5::bigint, 'all of it');
 
 create function pg_temp.messages(p_map jsonb) returns setof text language sql as $$
   select concat_ws(' ', p ->> 'pointer', p ->> 'message') from jsonb_array_elements(interlock.link_orders('tap_more.two', p_map, p_dry_run => true) -> 'problems') p

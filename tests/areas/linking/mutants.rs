@@ -16,6 +16,98 @@ pub(crate) const MUTANTS: Mutants = Mutants {
 /// What no test can notice, and why.
 const EXPLAINED: &[(&str, &str)] = &[
     (
+        "unlink_products: backwards `order by w.product_id`",
+        "takes no lock that it waits for",
+    ),
+    (
+        "unlink_products: without `and m.filled`",
+        "writes rows that are as they are",
+    ),
+    (
+        "bring_products: without `where m.link_id = p_link.id`",
+        "holds more products than it must",
+    ),
+    (
+        "bring_products: without `and m.source_id = any (p_ids)`",
+        "holds more products than it must",
+    ),
+    (
+        "bring_products: backwards `order by p.id`",
+        "at a commit interlock.bring_linked_changes has them already, in order",
+    ),
+    (
+        "bring_products: without `for no key update`",
+        "shown by a race of its own: a combined mutant",
+    ),
+    (
+        "bring_products: without `where p.stock_slots > 0`",
+        "settles what has nothing to settle",
+    ),
+    (
+        "bring_products: backwards `order by p.id` (2)",
+        "the products of these slots are held, and who uses a slot holds no other while it waits",
+    ),
+    (
+        "bring_products: without `where p.id = any (v_slotted)`",
+        "grants to slots what they have been granted",
+    ),
+    (
+        "bring_products: without `and not m.filled`",
+        "writes rows that are as they are",
+    ),
+    (
+        "bring_products: without `where p.available_quantity <> r.quantity`",
+        "looks at more rows, and writes those that differ",
+    ),
+    (
+        "move_linked_stock: without `perform set_config('interlock.bringing_products', 'on', true)`",
+        "looks at rows twice, and writes those that differ",
+    ),
+    (
+        "write_back_stock: without `for no key update skip locked`",
+        "shown by a race of its own: a combined mutant",
+    ),
+    (
+        "write_back_stock: waits, without `skip locked`",
+        "shown by a race of its own: a combined mutant",
+    ),
+    (
+        "try_write_back: waits, without `skip locked`",
+        "shown by a race of its own: a combined mutant",
+    ),
+    (
+        "try_write_back: never `v_present is null`",
+        "shown by the race of a held row only",
+    ),
+    (
+        "try_write_back: never `v_present is not null`",
+        "shown by the race of a held row only",
+    ),
+    (
+        "try_write_back: without `where w.reason <> excluded.reason`",
+        "writes a row that is as it is",
+    ),
+    (
+        "write_stock_back: never `current_setting('interlock.bringing_products', true) = 'on'`",
+        "looks at rows twice, and writes those that differ",
+    ),
+    (
+        "next_to_fill: without `for no key update of s skip locked`",
+        "shown by a race of its own: a combined mutant",
+    ),
+    (
+        "next_to_fill: waits, without `skip locked`",
+        "shown by a race of its own: a combined mutant",
+    ),
+    (
+        "bring_linked_changes: without `where c.transaction = pg_current_xact_id()`",
+        "nobody else's rows are ever seen; it finds ours by the key",
+    ),
+    (
+        "bring_linked_changes: never `v_link_ids is null`",
+        "goes on with nothing to bring",
+    ),
+    (
         "bring_products: never `cardinality(p_ids) > 100`",
         "chooses a plan; what comes of it is the same",
     ),
@@ -77,6 +169,24 @@ const COMBINED: &[Combined] = &[
         )],
         sql: None,
         race: &LinkingScenario::HeldTable,
+    },
+    Combined {
+        name: "next_to_fill: waits for the row of the shop's table",
+        patches: &[("next_to_fill", "of s skip locked", "of s")],
+        sql: None,
+        race: &LinkingScenario::FilledWhileHeld,
+    },
+    Combined {
+        name: "write_back_stock: waits for who sells",
+        patches: &[("write_back_stock", " skip locked", "")],
+        sql: None,
+        race: &LinkingScenario::FilledWhileHeld,
+    },
+    Combined {
+        name: "bring_products: products are not locked before they are read",
+        patches: &[("bring_products", "for no key update", "")],
+        sql: None,
+        race: &LinkingScenario::FilledWhileSold,
     },
     Combined {
         name: "linked_changes: products are locked by each statement, not at the commit",

@@ -9,7 +9,7 @@ use crate::harness::races::{Race, Verdict, require};
 use crate::harness::stack::Bench;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -18,6 +18,8 @@ use uuid::Uuid;
 pub(crate) enum LinkingScenario {
     HeldRow,
     HeldTable,
+    FilledWhileHeld,
+    FilledWhileSold,
     TwoStatements,
     AtOnce { buyers: usize },
     TwoSignUps,
@@ -53,6 +55,8 @@ impl LinkingScenario {
             match self {
                 Self::HeldRow => held_row(bench, &goods).await,
                 Self::HeldTable => held_table(bench, &goods).await,
+                Self::FilledWhileHeld => filled_while_held(bench, &goods).await,
+                Self::FilledWhileSold => filled_while_sold(bench, &goods).await,
                 Self::TwoStatements => two_statements(bench, &goods).await,
                 Self::AtOnce { buyers } => at_once(bench, &goods, buyers).await,
                 Self::OrderedWhileHeld => {
@@ -155,6 +159,89 @@ async fn held_table(bench: &Bench, goods: &Goods) -> Verdict {
         .await;
     require!(sold.is_ok(), "{sold:?}");
     require!(ended.is_ok(), "{ended:?}");
+    goods.agrees(&bench.db).await
+}
+
+/// All rows are taken over again while a transaction of the shop's has one of them, and a job writes what waits while somebody is
+/// selling it.
+async fn filled_while_held(bench: &Bench, goods: &Goods) -> Verdict {
+    let (shop, buyer) = (bench.stack.connect().await, bench.stack.connect().await);
+    let table = goods.table();
+    let product = goods.product(&bench.db, 2).await;
+    shop.batch_execute(&format!(
+        "begin; update {table} set title = 'held' where id = 1"
+    ))
+    .await
+    .expect("the shop can write");
+    let filled = without_waiting(
+        bench,
+        format!("interlock.fill_link('{table}', 100, true) - 'source'"),
+    )
+    .await;
+    let ended = shop.batch_execute("commit").await;
+    buyer
+        .batch_execute(&format!(
+            "begin; select from interlock.products p where p.id = '{product}' for no key update"
+        ))
+        .await
+        .expect("somebody can sell");
+    let wrote = without_waiting(
+        bench,
+        format!("to_jsonb(interlock.write_back_stock('{product}'))"),
+    )
+    .await;
+    let sold = buyer.batch_execute("commit").await;
+    require!(
+        filled == Ok(json!({"success": true, "done": 1, "left": 1, "filled": false})),
+        "{filled:?}"
+    );
+    require!(wrote == Ok(json!(0)), "{wrote:?}");
+    require!(ended.is_ok() && sold.is_ok(), "{ended:?} {sold:?}");
+    goods.agrees(&bench.db).await
+}
+
+/// All rows are taken over again while somebody is selling one of them, whose name was changed past the triggers.
+async fn filled_while_sold(bench: &Bench, goods: &Goods) -> Verdict {
+    let (buyer, owner) = (bench.stack.connect().await, bench.stack.connect().await);
+    let table = goods.table();
+    let product = goods.product(&bench.db, 1).await;
+    bench
+        .db
+        .batch_execute(&format!(
+            "alter table {table} disable trigger user; update {table} set title = 'other' where id = 1; alter table {table} enable trigger user"
+        ))
+        .await
+        .expect("the shop can write past its triggers");
+    buyer
+        .batch_execute(&format!(
+            "begin; select from interlock.products p where p.id = '{product}' for no key update"
+        ))
+        .await
+        .expect("somebody can sell");
+    let filling = tokio::spawn(async move {
+        call(
+            &owner,
+            &format!("interlock.fill_link('{table}', 100, true)"),
+        )
+        .await
+    });
+    while !bench.somebody_waits().await {
+        tokio::task::yield_now().await;
+    }
+    let sold = call(
+        &buyer,
+        &format!("public.decrement_product_quantity('{product}', 2)"),
+    )
+    .await;
+    let ended = buyer.batch_execute("commit").await;
+    let filled = filling.await.expect("a call does not panic");
+    require!(sold.is_ok() && ended.is_ok(), "{sold:?} {ended:?}");
+    require!(filled.is_ok(), "{filled:?}");
+    let stock = goods.stock(&bench.db, 1).await;
+    require!(
+        i64::from(stock) == STOCK - 2,
+        "{stock} left of {STOCK} after 2"
+    );
     goods.agrees(&bench.db).await
 }
 
@@ -490,6 +577,16 @@ async fn a_sale_waits_for_no_row_of_the_shops_and_the_column_has_it_all_the_same
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sale_waits_for_no_migration_of_the_shops() {
     check(LinkingScenario::HeldTable).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_over_or_written_back_later_waits_for_nobody() {
+    check(LinkingScenario::FilledWhileHeld).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_over_again_brings_nothing_back_that_is_sold_meanwhile() {
+    check(LinkingScenario::FilledWhileSold).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

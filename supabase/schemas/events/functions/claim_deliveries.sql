@@ -36,7 +36,7 @@ begin
   end if;
 
   if not exists (
-    select from interlock.deliver_secrets s where s.hash = sha256(convert_to(coalesce(p_secret, ''), 'UTF8'))
+    select from interlock.deliver_secrets s where s.hash = sha256(convert_to(p_secret, 'UTF8'))
   ) then
     perform interlock.raise_error('DELIVER_SECRET_INVALID');
   end if;

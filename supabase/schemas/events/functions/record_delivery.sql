@@ -59,7 +59,7 @@ begin
   select w.* into v_endpoint from interlock.webhook_endpoints w where w.id = v_delivery.endpoint_id;
   insert into interlock.delivery_attempts (delivery_id, status, error, duration_ms, answer)
   values (
-    p_delivery_id, p_status, p_error, greatest(coalesce(p_duration_ms, 0), 0),
+    p_delivery_id, p_status, p_error, greatest(p_duration_ms, 0),
     -- What is said of a mail goes with it.
     case when v_endpoint.channel <> 'email' or exists (select from interlock.mails m where m.delivery_id = p_delivery_id) then
       interlock.first_kilobyte(p_answer)

@@ -30,8 +30,7 @@ begin
         else format('update %s set %s', v_source, (
           select string_agg(format('%I = null', c.name), ', ')
           from unnest(array_cat(p_link.name_columns, array[p_link.email_column, p_link.phone_column, p_link.user_column])) c (name)
-          where c.name is not null
-            and c.name <> p_link.id_column
+          where c.name <> p_link.id_column
         ))
       end || format(' where %I operator(pg_catalog.=) $1::%s', p_link.id_column, p_link.id_type) using p_source_id;
     end if;

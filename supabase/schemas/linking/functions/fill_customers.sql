@@ -53,7 +53,7 @@ begin
   v_left := interlock.left_to_fill('linked_customers', v_link.id, p_source, v_link.id_column);
 
   update interlock.customer_links l
-  set filled_to = coalesce(v_ids[cardinality(v_ids)], v_link.filled_to),
+  set filled_to = v_ids[cardinality(v_ids)],
       filled_at = case when v_left = 0 then coalesce(l.filled_at, now()) end
   where l.id = v_link.id;
   return jsonb_build_object(

@@ -34,7 +34,7 @@ begin
   select count(*) filter (where interlock.erase_linked_row(l, m.source_id))
   into v_done
   from interlock.linked_customers m
-  join interlock.customer_links l on l.id = m.link_id and l.active
+  join interlock.customer_links l on l.id = m.link_id
   where m.to_erase;
   return v_done;
 end

@@ -148,9 +148,7 @@ begin
       on_delete = excluded.on_delete,
       on_erase = excluded.on_erase,
       source_search_path = excluded.source_search_path,
-      active = true,
-      filled_to = null,
-      filled_at = null;
+      active = true;
 
   return interlock.fill_customers(p_source, p_fill) || jsonb_build_object(
     'dry_run', false, 'problems', v_problems, 'left_out', v_left_out, 'rows', cardinality(v_people),

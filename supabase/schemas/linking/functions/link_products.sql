@@ -142,11 +142,9 @@ begin
       on_write = excluded.on_write,
       stock_from = excluded.stock_from,
       source_search_path = excluded.source_search_path,
-      active = true,
-      filled_to = null,
-      filled_at = null;
+      active = true;
 
-  if p_stock_from = 'source' and v_link.quantity_column is not null and v_known <> '{}' then
+  if p_stock_from = 'source' and v_link.quantity_column is not null then
     perform interlock.bring_products(v_link, v_known, array_fill(0::numeric, array[cardinality(v_known)]), true);
   end if;
   return interlock.fill_link(p_source, p_fill) || jsonb_build_object('dry_run', false, 'problems', v_problems, 'rows', v_rows, 'known', cardinality(v_known));

@@ -22,9 +22,9 @@ declare
     'tax', round(p_order.tax / v_scale, v_digits),
     'total', round(p_order.total / v_scale, v_digits),
     'refunded', round(p_order.refunded / v_scale, v_digits),
-    'shipping_address', nullif(p_details.shipping_address::jsonb, 'null'),
-    'contact', nullif(p_details.contact::jsonb, 'null'),
-    'metadata', nullif(p_details.metadata::jsonb, 'null')
+    'shipping_address', p_details.shipping_address,
+    'contact', p_details.contact,
+    'metadata', p_details.metadata
   );
 begin
   if p_link.map ? 'customer' then

@@ -64,14 +64,12 @@ begin
           select
             coalesce(n.%1$s, o.%1$s)::text as source_id,
             n.%1$s is not null and o.%1$s is not null as stays,
-            case when n.%1$s is null then 0 else %2$s end
-              - case when n.%1$s::text = $1 then $2 when o.%1$s is null then 0 else %3$s end as difference,
+            %2$s - case when n.%1$s::text = $1 then $2 else %3$s end as difference,
             %4$s as others
           from old_rows o
           full join new_rows n on n.%1$s = o.%1$s
         ) c
         where c.difference <> 0
-          or not c.stays
           or c.others
           or $1 is null and c.source_id in (select w.source_id from interlock.stock_write_backs w where w.link_id = $3)
       $sql$,
