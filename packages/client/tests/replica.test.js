@@ -163,7 +163,10 @@ test("what follows another server than the primary is not read from, however far
   replica.position = 500;
   at.wrote();
   assert.equal(await at.rpc("list_orders", {}), "primary");
+  // It is left alone then.
+  assert.equal(called(replica), "log_position log_position");
   assert.equal(await at.rpc("list_orders", {}), "primary");
+  assert.equal(called(replica), "");
 });
 
 test("what the replica refuses is asked of the primary", async () => {
@@ -183,12 +186,17 @@ test("what the replica refuses is asked of the primary", async () => {
 });
 
 test("a caller who gives up is told so", async () => {
-  const { primary, at } = shop();
+  const { primary, replica, at } = shop();
   const controller = new AbortController();
-  controller.abort(new Error("enough"));
   const { signal } = controller;
-  await assert.rejects(at.rpc("list_orders", {}, { signal }), /enough/);
+  replica.instead = new Promise(() => {});
+  const reading = at.rpc("list_orders", {}, { signal });
+  controller.abort(new Error("enough"));
+  await assert.rejects(reading, /enough/);
   assert.equal(called(primary), "");
+  // It is not the replica's fault.
+  replica.instead = undefined;
+  assert.equal(await at.rpc("list_orders", {}), "replica");
 });
 
 /**
@@ -259,4 +267,14 @@ test("one that never answers costs its time, and no more", async () => {
   assert.equal(await read(), "primary");
   assert.equal(await read(), "primary");
   assert.equal(called(replica), "list_orders");
+});
+
+test("a call with little time leaves half of it to the primary", async () => {
+  const { primary, replica, at } = shop();
+  replica.instead = new Promise(() => {});
+  const data = { data: "late", error: null, status: 200 };
+  primary.instead = {
+    then: (/** @type {any} */ resolve) => setTimeout(resolve, 20, data),
+  };
+  assert.equal(await at.rpc("list_orders", {}, { budgetMs: 1_000 }), "late");
 });
