@@ -3013,6 +3013,7 @@ export type Database = {
         Args: Record<PropertyKey, never>;
         Returns: Json;
       };
+      "log_position": { Args: Record<PropertyKey, never>; Returns: Json };
       "mail_webhook": {
         Args: { "p_body": string; "p_signature": string };
         Returns: Json;

@@ -84,6 +84,7 @@ values
   ('staff', 'list_payments()'),
   ('staff', $$list_wallet_movements('28000000-0000-4000-8000-000000000001')$$),
   ('staff', 'list_webhook_endpoints()'),
+  ('buyer', 'log_position()'),
   ('staff', 'metrics()'),
   ('staff', format('order_story(%L)', (select b.id from bought b))),
   ('staff', format('preview_mail(%L, %L)', (select b.id from bought b), 'order_confirmed')),

@@ -398,6 +398,7 @@ test("stock, slots and drivers", async () => {
   await staff("assign_batch", { batch_id, driver_user_id: DRIVER });
   await staff("shop_health", { books: true });
   await staff("browse_shop", { list: "orders" });
+  await service("log_position");
   for (
     const sweep of [
       "close_ledgers",

@@ -27,6 +27,7 @@ declare global {
   const shop: Client.Interlock;
   // What one block imports, the next ones use.
   const createClient: typeof makeClient;
+  const Interlock: typeof Client.Interlock;
   const line: typeof Client.line;
   const submission: typeof Client.submission;
   const ConcurrencyConflictError: typeof Client.ConcurrencyConflictError;
@@ -36,6 +37,7 @@ declare global {
 
   // What an app has: ids, what its user has typed, and rows of its own.
   const url: string;
+  const replicaUrl: string;
   const key: string;
   const publishableKey: string;
   const id: string;

@@ -560,6 +560,13 @@ export interface components {
                 success: boolean;
                 endpoints: unknown[];
             };
+            log_position: {
+                success: boolean;
+                timeline: number | null;
+                position: number | null;
+                lsn: string | null;
+                is_replica: boolean | null;
+            };
             mail_webhook: {
                 success: boolean;
                 outcome: unknown;

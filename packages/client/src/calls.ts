@@ -13,7 +13,7 @@ export type Parameters<Name extends keyof Functions> = {
 };
 
 /** Those that only read: they may be sent again. */
-export const READING = "alpine_iq_member alpine_iq_sale browse_shop find_customer get_picking_session get_stock list_deliveries list_orders list_payment_proofs list_payments list_wallet_movements list_webhook_endpoints metrics order_story preview_mail sale_receipt shop_health";
+export const READING = "alpine_iq_member alpine_iq_sale browse_shop find_customer get_picking_session get_stock list_deliveries list_orders list_payment_proofs list_payments list_wallet_movements list_webhook_endpoints log_position metrics order_story preview_mail sale_receipt shop_health";
 
 /** Those that do something. */
 export const WRITING = "abandon_picking_session abandon_stale_sessions accept_finding accept_payment adjust_points adjust_stock adjust_wallet allow_email approve_sale assign_batch audit_inventory begin_card_payment cancel_order checkout claim_deliveries claim_picking claim_product_codes_atomic claim_route close_ledgers close_shift correct_order count_stock create_order_transfer create_picking_session create_webhook_endpoint debit_wallet decrement_inventory decrement_product_quantity delete_webhook_endpoint discard_parked_sale erase_customer erase_user expire_cart_reservations expire_orders expire_parked_sales expire_promo_holds fulfill_order increment_packing_quantity increment_promo_usage link_customer mail_webhook manage_inventory merge_customers move_cash move_orders open_shift pack_item park_sale payment_webhook pick_item pos_sale process_order purge_history purge_idempotency_keys quote_order record_delivery redeem_order_transfer redeem_points refund_order refund_order_lines refund_payment reject_payment release_cart release_picking remove_order_from_session reopen_order replace_product_code reserve_cart resolve_finding resume_parked_sale retry_delivery roll_webhook_secret save_customer send_test_event set_crm_mappings set_crm_settings set_deliver_secret set_mail_settings set_mail_template set_mail_webhook_secret set_packed_quantity set_payment_secret set_promo_slots set_stock_slots settle_slots ship_order ship_order_lines start_packing store_card_payment submit_payment_proof suppress_email top_up_wallet update_packing_progress_atomic update_webhook_endpoint validate_promo void_sale";
@@ -280,6 +280,11 @@ export interface Calls {
     parameters?: Record<string, never>,
     options?: DatabaseOptions,
   ): Promise<Answers["list_webhook_endpoints"]>;
+  /** How far the log of the database is: at the primary what was written, at a replica what was replayed, so that who has written can tell whether a replica has it. For whoever is signed in, and the service role. */
+  logPosition(
+    parameters?: Record<string, never>,
+    options?: DatabaseOptions,
+  ): Promise<Answers["log_position"]>;
   /** What Resend tells of a mail, signed: p_body as it came, p_signature its headers svix-id, svix-timestamp and svix-signature with a blank between. Called by the function mail-webhook. */
   mailWebhook(
     parameters: Parameters<"mail_webhook">,

@@ -4,6 +4,7 @@ import { Quotes, sameCheckout } from "./cart.ts";
 import { database } from "./database.ts";
 import { Inventory } from "./inventory.ts";
 import { freshId } from "./random.ts";
+import { Reads, type Replica } from "./replica.ts";
 import { type Limits, persist } from "./retry.ts";
 import type { Functions } from "./rpcs.ts";
 import type { Submission } from "./submission.ts";
@@ -23,13 +24,18 @@ import type {
 } from "./types.ts";
 
 /** How all calls are made. */
-export interface InterlockOptions {
-  /** Milliseconds for a call with all its repetitions; 30 000 unless it says otherwise. */
-  budgetMs?: number;
+export interface InterlockOptions extends Pick<CallOptions, "budgetMs"> {
+  /**
+   * Where database functions are called that only read, but for those of which this client has just written something that is not
+   * there yet. The primary, too, is read from wherever the replica does not answer.
+   */
+  replica?: Replica;
 }
 
 /** How one call is made. */
-export interface CallOptions extends InterlockOptions {
+export interface CallOptions {
+  /** Milliseconds for a call with all its repetitions; 30 000 unless it says otherwise. */
+  budgetMs?: number;
   /** Gives the call up. What it has set going may still take effect. */
   signal?: AbortSignal;
 }
@@ -46,10 +52,11 @@ export interface KeyedOptions extends CallOptions {
 export class Interlock {
   readonly #supabase: Supabase;
   readonly #budgetMs: number;
+  readonly #reads: Reads | undefined;
   readonly #quotes = new Quotes();
   /** What is in stock, by location; for staff. */
   readonly inventory: Inventory = new Inventory({
-    read: (body, options) => this.#function("inventory", body, options),
+    read: (body, options) => this.#send("inventory", body, options),
     write: (body, options) => this.#keyed("inventory", body, options),
   });
 
@@ -61,6 +68,12 @@ export class Interlock {
   constructor(supabase: Supabase, options: InterlockOptions = {}) {
     this.#supabase = supabase;
     this.#budgetMs = options.budgetMs ?? 30_000;
+    this.#reads = options.replica && new Reads(supabase, options.replica);
+  }
+
+  /** Says that something was written past this client: what it reads next has that, also from a replica. */
+  wrote(): void {
+    this.#reads?.wrote();
   }
 
   /** Claims this batch, or the next available one. */
@@ -182,10 +195,11 @@ export class Interlock {
     { repeatable = false, ...options }: CallOptions & { repeatable?: boolean } =
       {},
   ): Promise<Functions[Name]["Returns"]> {
-    const answer = await persist(
-      (signal) =>
-        callRpc(this.#supabase, name, { ...parameters }, signal, repeatable),
-      this.#limits(options),
+    const answer = await this.#rpc(
+      name,
+      { ...parameters },
+      options,
+      repeatable,
     );
     return answer as Functions[Name]["Returns"];
   }
@@ -239,7 +253,21 @@ export class Interlock {
     return send(idempotencyKey ?? freshId());
   }
 
-  #function(
+  async #function(
+    name: string,
+    body: Record<string, unknown>,
+    options: CallOptions,
+    headers?: Record<string, string>,
+  ): Promise<unknown> {
+    try {
+      return await this.#send(name, body, options, headers);
+    } finally {
+      // One that got no answer may have written as well.
+      this.wrote();
+    }
+  }
+
+  #send(
     name: string,
     body: Record<string, unknown>,
     options: CallOptions,
@@ -258,11 +286,25 @@ export class Interlock {
     parameters: Record<string, unknown>,
     options: CallOptions,
   ): Promise<Order> {
-    const answer = await persist(
-      (signal) => callRpc(this.#supabase, name, parameters, signal),
-      this.#limits(options),
-    );
+    const answer = await this.#rpc(name, parameters, options, true);
     return (answer as { order: Order }).order;
+  }
+
+  #rpc(
+    name: string,
+    parameters: Record<string, unknown>,
+    options: CallOptions,
+    repeatable: boolean,
+  ): Promise<unknown> {
+    const atPrimary = (limits: Limits) =>
+      persist(
+        (signal) =>
+          callRpc(this.#supabase, name, parameters, signal, repeatable),
+        limits,
+      );
+    const limits = this.#limits(options);
+    if (!this.#reads) return atPrimary(limits);
+    return this.#reads.rpc(name, parameters, limits, atPrimary);
   }
 
   #limits({ budgetMs = this.#budgetMs, signal }: CallOptions): Limits {

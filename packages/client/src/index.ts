@@ -19,6 +19,7 @@ export {
 } from "./error.ts";
 export type { Inventory } from "./inventory.ts";
 export { setRandomBytes } from "./random.ts";
+export type { Replica } from "./replica.ts";
 export type { Functions } from "./rpcs.ts";
 export { type KeyStore, Submission, submission } from "./submission.ts";
 export type {

@@ -51,8 +51,9 @@ export async function persist<T>(
 export async function within<T>(
   milliseconds: number,
   call: (signal: AbortSignal) => Promise<T>,
+  outer?: AbortSignal,
 ): Promise<T> {
-  const ending = endingAfter(milliseconds);
+  const ending = endingAfter(milliseconds, outer);
   try {
     return await ending.orEarlier(call(ending.signal));
   } finally {
@@ -126,7 +127,8 @@ function timeIsOver() {
   });
 }
 
-const surroundings: Host = {
+/** Those of an app. */
+export const surroundings: Host = {
   // Bare engines have no `performance`.
   now: () => (globalThis.performance as Performance | undefined ?? Date).now(),
   random: () => Math.random(),

@@ -296,6 +296,7 @@ export interface Functions {
     Args: Record<PropertyKey, never>;
     Returns: Json;
   };
+  "log_position": { Args: Record<PropertyKey, never>; Returns: Json };
   "mail_webhook": {
     Args: { "p_body": string; "p_signature": string };
     Returns: Json;

@@ -6108,6 +6108,7 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "log_position": { Args: Record<PropertyKey, never>; Returns: Json };
       "look_at_approval": {
         Args: { "p_approval_id": string; "p_register_id": string };
         Returns: (string)[];

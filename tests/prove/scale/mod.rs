@@ -3,6 +3,7 @@
 //! The stacks are our own, started for it; `INTERLOCK_STACK` names their program, and `cargo xtask prove` sets it.
 
 mod gate;
+mod reader;
 mod replicas;
 mod session;
 mod storm;

@@ -1,6 +1,7 @@
 //! A replica: what may be asked of it and when, and that it takes over when the first server is gone.
 
 use super::gate::Gate;
+use super::reader::{Reader, Stock};
 use super::storm::{Seen, Settled, Shop, Wishes};
 use crate::areas::shop::calls::CHECKOUT;
 use crate::prove::invariants;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
+use uuid::Uuid;
 
 /// Clients of each drill, and how often each of them buys.
 const BUYERS: Wishes = Wishes {
@@ -47,6 +49,7 @@ pub(crate) async fn prove(program: &Path, section: &mut Section) -> Result<()> {
     let site = Site::open(program).await?;
     let outcome = async {
         site.reads(section).await?;
+        site.own_writes(section).await?;
         site.writes_are_refused(section).await?;
         progress("scale", "a replica was read from");
         site.asynchronous(section).await?;
@@ -233,6 +236,78 @@ impl Site {
         Ok(())
     }
 
+    /// Who reads at the replica by the typed client finds what they have bought: at the primary while the replica does not have it, though
+    /// who simply asks the replica does not find it; at the replica as soon as it has it. Also where a commit is answered before it is on the disk.
+    async fn own_writes(&self, section: &mut Section) -> Result<()> {
+        let (primary, replica) = (self.primary().await?, self.replica().await?);
+        let shop = Shop::open(&self.stack, BUYERS).await?;
+        caught_up(&primary, &replica).await?;
+        let cart = shop.cart();
+        let product = cart["cart_items"][0]["product_id"].as_str();
+        let product: Uuid = product.context("a cart has a product")?.parse()?;
+        let mut reader = Reader::start(&self.stack, shop.token(0), product)?;
+        let first = reader.look("read").await?;
+        let there = first.available;
+        let mut seen = vec![("before", first, Stock::new(there, "replica"))];
+
+        replica.execute("select pg_wal_replay_pause()", &[]).await?;
+        reached(async || {
+            let query = "select pg_get_wal_replay_pause_state()";
+            let state: String = replica.query_one(query, &[]).await?.get(0);
+            anyhow::ensure!(state == "paused", "the replay is {state}");
+            Ok(())
+        })
+        .await?;
+        reader.write("buy").await?;
+        let left = there - 1;
+        let naive = reader.look("naive").await?;
+        seen.push(("without the client", naive, Stock::new(there, "replica")));
+        let own = reader.look("read").await?;
+        seen.push(("by the client", own, Stock::new(left, "primary")));
+        reader.ask("wait").await?;
+        replica
+            .execute("select pg_wal_replay_resume()", &[])
+            .await?;
+        committed(&primary).await?;
+        let waited = reader.found().await?;
+        seen.push(("waiting", waited, Stock::new(left, "replica")));
+        let again = reader.look("read").await?;
+        seen.push(("afterwards", again, Stock::new(left, "replica")));
+
+        commit_waits(&primary, false).await?;
+        let mut at_the_primary = 1;
+        for number in 0..LOOKED_FOR {
+            let (deed, left) = match number % 2 {
+                0 => ("cancel", left + 1),
+                _ => ("buy", left),
+            };
+            reader.write(deed).await?;
+            let own = reader.look("read").await?;
+            at_the_primary += u64::from(own.at == "primary");
+            let expected = Stock::new(left, &own.at);
+            seen.push(("of an asynchronous commit", own, expected));
+        }
+        commit_waits(&primary, true).await?;
+        committed(&primary).await?;
+        caught_up(&primary, &replica).await?;
+        let last = reader.look("read").await?;
+        seen.push(("at last", last, Stock::new(left, "replica")));
+
+        for (when, found, expected) in seen {
+            if found != expected {
+                section.failures.push(format!(
+                    "beside a replica an app reads {when} {found:?}, not {expected:?}"
+                ));
+            }
+        }
+        section.count(
+            "own writes read by the typed client beside a replica",
+            LOOKED_FOR + 1,
+        );
+        section.count("of them read at the primary", at_the_primary);
+        Ok(())
+    }
+
     /// A function that writes is refused there: by its API, and by an edge function whose API has the replica behind it.
     async fn writes_are_refused(&self, section: &mut Section) -> Result<()> {
         let rest = self.stack.variable("INTERLOCK_REPLICA_REST_URL")?;
@@ -312,8 +387,15 @@ impl Site {
             self.line.turn(None);
             seen.bought(BEFORE + UNHEARD).await;
         };
+        let old = log_position(&self.primary().await?).await?;
         let known = self.drill(&shop, &seen, cut).await?;
         let now = self.replica().await?;
+        let new = log_position(&now).await?;
+        if new["is_replica"] != false || new["timeline"].as_i64() <= old["timeline"].as_i64() {
+            let failure =
+                format!("who follows a log from {old} cannot tell that {new} is another one");
+            section.failures.push(failure);
+        }
         let there = shop.stored(&now).await?;
         let (lost, kept): (Vec<Settled>, Vec<Settled>) = seen
             .settled()
@@ -417,6 +499,36 @@ async fn now_at(primary: &Client) -> Result<String> {
 async fn is_at(replica: &Client, at: &str) -> Result<bool> {
     let query = "select pg_last_wal_replay_lsn() >= $1::text::pg_lsn";
     Ok(replica.query_one(query, &[&at]).await?.get(0))
+}
+
+/// What the product says of the log of a server.
+async fn log_position(db: &Client) -> Result<Value> {
+    let row = db.query_one("select public.log_position()", &[]).await?;
+    Ok(row.get(0))
+}
+
+/// Somebody commits something: with that, all that is in the log goes to the replica.
+async fn committed(primary: &Client) -> Result<()> {
+    let query = "select pg_logical_emit_message(true, 'test', '')";
+    primary.execute(query, &[]).await?;
+    Ok(())
+}
+
+/// Whether a commit is on the disk when it is answered.
+async fn commit_waits(primary: &Client, waits: bool) -> Result<()> {
+    let setting = if waits { "on" } else { "off" };
+    let query = format!("alter system set synchronous_commit = {setting}");
+    primary.batch_execute(&query).await?;
+    primary.batch_execute("select pg_reload_conf()").await?;
+    reached(async || {
+        let now: String = primary
+            .query_one("show synchronous_commit", &[])
+            .await?
+            .get(0);
+        anyhow::ensure!(now == setting, "synchronous_commit is {now}");
+        Ok(())
+    })
+    .await
 }
 
 /// Waits until the replica has everything that is committed now.
