@@ -119,7 +119,15 @@ test("it holds what is deployed, what is pushed, the client and the pages", () =
     }
     assert.ok(listed.includes(`modules/${name}.wasm`), name);
   }
-  assert.ok(listed.includes(`client/interlock-client-${version}.tgz`));
+  const client = `client/interlock-client-${version}.tgz`;
+  assert.ok(listed.includes(client));
+  const packed = run("tar", ["-tzf", join(release, client)]).stdout.split("\n");
+  const { exports } = JSON.parse(
+    read(join(root, "packages/client/package.json")),
+  );
+  const named = JSON.stringify(exports).match(/(?<="\.\/)[^"]+\.\w+(?=")/g);
+  assert.ok(named?.includes("dist/index.js"));
+  for (const file of named) assert.ok(packed.includes(`package/${file}`), file);
   assert.ok(listed.includes("console/console.wasm"));
   assert.ok(!listed.some((file) => /_test\.ts$|testing\.ts$/.test(file)));
 });

@@ -230,6 +230,8 @@ fn client(repo: &Repo, out: &Path) -> Result<PathBuf> {
         .args([
             "pack",
             "--silent",
+            // Its own one, which compiles it; .npmrc says no to everybody's.
+            "--ignore-scripts=false",
             "--workspace",
             "packages/client",
             "--pack-destination",
