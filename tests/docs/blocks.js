@@ -37,6 +37,7 @@ export function pages() {
     ...inFolder("./"),
     ...inFolder("docs/"),
     ...below("packages/"),
+    ...inFolder("examples/"),
     ...below("examples/"),
   ].filter((page) => page !== "CHANGELOG.md");
 }

@@ -68,7 +68,7 @@ export class Shell {
     // Read as a whole first, so that no command of the block eats the next one as its input.
     const quoted = `'${text.replaceAll("'", `'\\''`)}'`;
     this.child.stdin.write(
-      `set -o pipefail; trap 'echo "<<<failed: $BASH_COMMAND>>>" >&2' ERR; eval ${quoted} </dev/null; trap - ERR\n` +
+      `set -o pipefail -o errtrace; trap 'echo "<<<failed: $BASH_COMMAND>>>" >&2' ERR; eval ${quoted} </dev/null; trap - ERR\n` +
         `echo ${end}; echo ${end} >&2\n`,
     );
     await new Promise((resolve, reject) => {
