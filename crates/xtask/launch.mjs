@@ -62,6 +62,15 @@ function checkRust() {
   }
 }
 
+/**
+ * Whether cargo failed for want of a C linker. Asked afterwards: somebody may have told Rust of another one than cc, and macOS has a cc
+ * that only says what to install.
+ * @param {string} said
+ */
+function wantsLinker(said) {
+  return /linker `[^`]+` not found|xcode-select|xcrun: error/.test(said);
+}
+
 /** Builds what does the rest; cargo's own words are shown only if it fails. */
 function build() {
   return new Promise((resolve) => {
@@ -92,6 +101,11 @@ function build() {
     cargo.on("close", (code) => {
       if (terminal && count > 0) process.stderr.write("\r\x1b[2K");
       if (code !== 0) {
+        if (wantsLinker(said)) {
+          stop(
+            "Rust links with a C compiler, and there is none here: install one (Debian, Ubuntu: `apt install build-essential`; macOS: `xcode-select --install`) and run this again. Or have a release do without it: docs/releases.md.",
+          );
+        }
         process.stderr.write(said);
         process.exit(code ?? 1);
       }

@@ -1,4 +1,4 @@
-//! What `npm start` says where Rust is missing, old or broken: run as npm runs it, with programs on PATH that stand for Rust's.
+//! What `npm start` says where Rust is missing, old or broken, or has nothing to link with: run as npm runs it, with programs on PATH that stand for Rust's.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -70,18 +70,46 @@ fn a_rust_without_a_toolchain_is_told_so() {
     refuses("broken", &programs, "Rust is here and does not run");
 }
 
+/// A cargo that is new enough, and fails to build with these words.
+fn fails_to_build(name: &str, words: &str) -> Output {
+    let rustc = ("rustc", "rustc 99.0.0 (000000000 2099-01-01)", 0);
+    let folder = path_with(name, &[rustc]);
+    let cargo = folder.join("cargo");
+    let script =
+        format!("#!/bin/sh\n[ $1 = --version ] && exit 0\nprintf '{words}\\n' >&2\nexit 101\n");
+    fs::write(&cargo, script).expect("a program can be written");
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("it can be run");
+    launch(&folder)
+}
+
 /// What is new enough is asked to build, and what it says is shown when it cannot.
 #[test]
 fn what_cargo_says_is_shown_when_it_fails() {
-    let rustc = ("rustc", "rustc 99.0.0 (000000000 2099-01-01)", 0);
-    let folder = path_with("failing", &[rustc]);
-    let cargo = folder.join("cargo");
-    fs::write(&cargo, "#!/bin/sh\n[ $1 = --version ] && exit 0\necho '   Compiling a v1' >&2\necho 'error: no space left' >&2\nexit 101\n")
-        .expect("a program can be written");
-    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("it can be run");
-    let output = launch(&folder);
+    let words = "   Compiling a v1\\nerror: no space left";
+    let output = fails_to_build("failing", words);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(101), "{said}");
     assert!(said.starts_with("Building Interlock's own tool"), "{said}");
     assert!(said.contains("error: no space left"), "{said}");
+}
+
+/// As rustc says it on Linux, and what the cc of a bare macOS says.
+#[test]
+fn without_a_linker_it_says_what_to_install_and_not_what_cargo_said() {
+    let linux =
+        "error: linker `cc` not found\\n  |\\n  = note: No such file or directory (os error 2)";
+    let macos = "error: linking with `cc` failed: exit status: 1\\n  = note: xcrun: error: invalid active developer path";
+    for (name, words) in [("linux", linux), ("macos", macos)] {
+        let output = fails_to_build(&format!("without-cc-{name}"), words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        for wanted in [
+            "apt install build-essential",
+            "xcode-select --install",
+            "releases.md",
+        ] {
+            assert!(said.contains(wanted), "{said}");
+        }
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    }
 }
