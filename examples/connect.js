@@ -2,6 +2,8 @@
 import { createClient } from "@supabase/supabase-js";
 import { key, url } from "/config.js";
 
+export { money } from "./money.js";
+
 if (location.hash) {
   sessionStorage.setItem("token", location.hash.slice(1));
   history.replaceState(null, "", location.pathname + location.search);
@@ -11,12 +13,6 @@ const token = sessionStorage.getItem("token") ?? key;
 export const supabase = createClient(url, key, {
   accessToken: () => Promise.resolve(token),
 });
-
-/** An amount in minor units, as people read it. */
-export const money = (amount, currency) =>
-  new Intl.NumberFormat("en", { style: "currency", currency }).format(
-    amount / 100,
-  );
 
 /** Says something to the person before the screen. */
 export function say(text) {

@@ -12,6 +12,7 @@ import process from "node:process";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
+import { money } from "../../examples/money.js";
 import { blocksOf, isCode, pages, root } from "./blocks.js";
 import { Shell } from "./shell.js";
 
@@ -326,6 +327,21 @@ test("docs/openapi-rpc.json has the RPCs of the database, and who may call them"
   });
   assert.ok(rows.every(({ service }) => service));
   assert.deepEqual(told, inDatabase);
+});
+
+test("the examples count a currency's decimals as the shop does", async () => {
+  const { rows } = await db.query(
+    `select code, interlock.currency_decimals(code)::int as decimals from unnest($1::text[]) as known (code)`,
+    [Intl.supportedValuesOf("currency")],
+  );
+  assert.ok(rows.length > 100);
+  const wrong = rows.filter(({ code, decimals }) => {
+    const [, whole = "", part = ""] =
+      /([\d,]+)(?:\.(\d+))?$/.exec(money(1_234_567, code)) ?? [];
+    return part.length !== decimals ||
+      whole.replaceAll(",", "") + part !== "1234567";
+  });
+  assert.deepEqual(wrong, []);
 });
 
 /** The shop's settings, as they are. */
