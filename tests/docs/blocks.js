@@ -7,7 +7,7 @@ export const root = new URL("../../", import.meta.url);
 /**
  * @typedef {{
  *   page: string, line: number, lang: string, text: string, where: string,
- *   notRun?: string, noRows: boolean, mayFindNothing: boolean, broken?: string, brokenByTwo?: string, mends: boolean,
+ *   notRun?: string, saved?: string, noRows: boolean, mayFindNothing: boolean, broken?: string, brokenByTwo?: string, mends: boolean,
  * }} Block
  */
 
@@ -45,6 +45,7 @@ export function pages() {
 /**
  * The blocks of a page, in order. What a comment before a block may say:
  * `not run: REASON`; `no rows` (SQL: it has to find none); `may find nothing: REASON` (SQL: a write without a row is no mistake).
+ * `saved as NAME` (a program, for the lines for a shell that follow).
  * Of a symptom: `broken by: SQL` (the block finds nothing before that is done, and something after it), `broken by two sessions at once: SQL`
  * (the first keeps the second waiting), and before the block that follows `mends it` (after which it finds nothing any more).
  * @param {string} page
@@ -76,6 +77,7 @@ export function blocksOf(
       text: lines.slice(at + 1, end).map((line) => line.slice(indent.length))
         .join("\n"),
       notRun: reason("not run"),
+      saved: /^saved as (\S+)$/.exec(said)?.[1],
       noRows: said === "no rows",
       mayFindNothing: reason("may find nothing") !== undefined,
       broken: reason("broken by"),

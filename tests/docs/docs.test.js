@@ -169,8 +169,10 @@ for (const page of typed) {
     const shell = new Shell(variables());
     const settings = await settingsNow();
     try {
-      for (const block of of(page, RUN)) {
-        await (block.lang === "sql" ? sql(block) : sh(shell, block));
+      for (const block of of(page, [...RUN, ...TYPED])) {
+        if (block.lang === "sql") await sql(block);
+        else if (block.lang === "sh") await sh(shell, block);
+        else if (block.saved) shell.save(block.saved, block.text);
       }
     } finally {
       shell.close();

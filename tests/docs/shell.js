@@ -27,7 +27,7 @@ export class Shell {
   /** @param {Record<string, string>} variables */
   constructor(variables) {
     const folder = new URL("target/docs/bin/", root);
-    const reader = new URL("target/docs/reader/", root);
+    const reader = this.folder = new URL("target/docs/reader/", root);
     mkdirSync(folder, { recursive: true });
     mkdirSync(reader, { recursive: true });
     for (const [name, text] of Object.entries(PROGRAMS)) {
@@ -93,6 +93,15 @@ export class Shell {
       failed: all(/<<<failed: ([^]*?)>>>/g),
       statuses: all(/<<<(\d{3})>>>/g),
     };
+  }
+
+  /**
+   * Saves a program where the lines are typed; it finds what is installed in the repository.
+   * @param {string} name
+   * @param {string} text
+   */
+  save(name, text) {
+    writeFileSync(new URL(name, this.folder), `${text}\n`);
   }
 
   close() {
