@@ -346,6 +346,22 @@ test("the examples count a currency's decimals as the shop does", async () => {
   assert.deepEqual(wrong, []);
 });
 
+test("a token of somebody who is not there is refused, with the stack and without", () => {
+  const without = fileURLToPath(new URL("target/docs/no-stack/", root));
+  for (const folder of [process.env.STACK_FOLDER ?? "", without]) {
+    const { stdout, stderr, status } = spawnSync(
+      process.env.STACK_PROGRAM ?? "",
+      ["--dir", folder, "token", "--user", "nobody"],
+      { encoding: "utf8", cwd: fileURLToPath(root) },
+    );
+    assert.equal(status, 1, folder);
+    assert.equal(stdout, "");
+    assert.match(stderr, /^interlock-stack: there is no such user: "nobody" /);
+    assert.match(stderr, / buyer, driver-a, driver-b, staff, /);
+    assert.doesNotMatch(stderr, /invalid character/);
+  }
+});
+
 /** The shop's settings, as they are. */
 async function settingsNow() {
   const { rows } = await db.query(

@@ -83,9 +83,15 @@ impl Account {
         let person = find(user);
         let id = match person {
             Some(person) => person.id.to_owned(),
-            None => Uuid::parse_str(user)
-                .with_context(|| format!("{user:?} is neither a uuid nor one of {}", names()))?
-                .to_string(),
+            None => match Uuid::parse_str(user) {
+                Ok(id) => id.to_string(),
+                // What is wrong with it as a uuid tells nobody anything: mostly it is a name.
+                Err(_) => bail!(
+                    "there is no such user: {user:?} is neither an id nor one of {}. The address of an account is looked up \
+                     only while the stack runs (`npm start`)",
+                    names()
+                ),
+            },
         };
         let mut app_metadata = json!({"provider": "email", "providers": ["email"]});
         if let Some(role) = person.and_then(|person| person.role) {
@@ -222,6 +228,21 @@ mod tests {
             find("driver-a").map(Person::variable).as_deref(),
             Some("DRIVER_A")
         );
+    }
+
+    #[test]
+    fn who_is_nobody_is_told_so_in_one_sentence_and_who_can_be_asked_for() {
+        let error = Account::of("nobody").unwrap_err();
+        let said = format!("{error:#}");
+        assert!(
+            said.starts_with(
+                "there is no such user: \"nobody\" is neither an id nor one of buyer, driver-a"
+            ),
+            "{said}"
+        );
+        assert!(!said.contains("invalid character"), "{said}");
+        let id = "0B000000-0000-4000-8000-000000000009";
+        assert_eq!(Account::of(id).unwrap().id, id.to_lowercase());
     }
 
     #[test]
