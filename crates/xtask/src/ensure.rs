@@ -30,6 +30,11 @@ fn deno(repo: &Repo) -> Result<()> {
     let version = stdout_of(repo.deno_command()?.arg("--version")).context(
         "Deno, in which the functions run, does not run here: `npm rebuild deno` lets npm try again; it needs Linux with glibc, or macOS",
     )?;
+    new_enough_deno(&version)
+}
+
+/// Of what `deno --version` prints.
+fn new_enough_deno(version: &str) -> Result<()> {
     let major = version
         .strip_prefix("deno ")
         .and_then(|rest| rest.split('.').next()?.parse::<u32>().ok())
@@ -45,7 +50,12 @@ fn deno(repo: &Repo) -> Result<()> {
 
 fn node() -> Result<()> {
     let version = stdout_of(Command::new("node").arg("--version"))
-        .context("Interlock needs Node.js 20 or later on PATH")?;
+        .with_context(|| format!("Interlock needs Node.js {OLDEST_NODE} or later on PATH"))?;
+    new_enough_node(&version)
+}
+
+/// Of what `node --version` prints.
+fn new_enough_node(version: &str) -> Result<()> {
     let major: u32 = version
         .trim()
         .trim_start_matches('v')
@@ -167,6 +177,38 @@ mod tests {
         assert!(first_difference(&wanted, &old).is_some());
         assert!(first_difference(&wanted, &lock(&[])).is_some());
         assert_eq!(first_difference(&wanted, &wanted), None);
+    }
+
+    #[test]
+    fn an_old_node_and_an_old_deno_are_told_with_what_to_do() {
+        let refusal = |outcome: Result<()>| outcome.unwrap_err().to_string();
+        assert_eq!(
+            refusal(new_enough_node("v18.20.4\n")),
+            "Node.js v18.20.4 is too old: install version 20 or later"
+        );
+        assert_eq!(
+            refusal(new_enough_deno(
+                "deno 1.46.3 (stable, release, x86_64-unknown-linux-gnu)\nv8 12.9.202.5-rusty\n"
+            )),
+            "deno 1.46.3 (stable, release, x86_64-unknown-linux-gnu) is too old: the functions need Deno 2 or later. Run `npm ci`"
+        );
+        for version in ["v20.0.0\n", "v100.1.0\n"] {
+            new_enough_node(version).unwrap();
+        }
+        for version in ["deno 2.0.0 (stable)\n", "deno 10.1.0\n"] {
+            new_enough_deno(version).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_version_that_is_none_is_shown() {
+        let node = new_enough_node("command not found").unwrap_err();
+        assert_eq!(
+            node.to_string(),
+            "node --version printed \"command not found\""
+        );
+        let deno = new_enough_deno("Deno!").unwrap_err();
+        assert_eq!(deno.to_string(), "deno --version printed \"Deno!\"");
     }
 
     #[test]
