@@ -417,6 +417,102 @@ history as (
       else e.event
     end
 ),
+-- An order's history, of what is too young for interlock.purge_history: it begins as the order does, tells each status and each
+-- state of the goods that the order has come to, in an order in which it can, and nothing else; and the last of each is the state.
+told_orders as (
+  select o.id, o.status::text, o.fulfillment::text, o.paid_at, o.fulfilled_at, o.shipped_at,
+    case
+      when o.payment_method = 'wallet' or o.total = o.wallet_amount then 'paid'
+      when o.payment_method = 'cash_on_delivery' then 'confirmed'
+      else 'pending_payment'
+    end as begun
+  from orders o
+  cross join interlock.settings t
+  where o.created_at > interlock.clock() - coalesce(t.keep_order_events, interval '1000 years')
+),
+order_story as (
+  select e.order_id, e.id, e.event::text, k.kind, lag(e.event::text) over (partition by e.order_id, k.kind order by e.id) as before_event
+  from interlock.order_events e
+  cross join lateral (
+    select case
+      when e.event in ('pending_payment', 'confirmed', 'paid', 'fulfilled', 'cancelled', 'expired', 'refunded') then 'status'
+      when e.event in ('processing', 'partly_shipped', 'shipped') then 'goods'
+      when e.event = 'lines_refunded' then 'part'
+    end as kind
+  ) k
+  where e.order_id in (select id from told_orders) and k.kind is not null
+),
+order_history as (
+  select format('%s after %s', e.event, coalesce(e.before_event, 'nothing')) as rule, e.order_id::text as what
+  from order_story e join told_orders o on o.id = e.order_id
+  where not case e.kind
+    when 'status' then case coalesce(e.before_event, 'nothing')
+      when 'nothing' then e.event = o.begun
+      when 'pending_payment' then e.event in ('paid', 'cancelled', 'expired')
+      when 'confirmed' then e.event in ('paid', 'cancelled', 'expired')
+      when 'paid' then e.event in ('fulfilled', 'cancelled', 'refunded')
+      when 'fulfilled' then e.event = 'refunded'
+      -- Taken again.
+      when 'cancelled' then e.event in ('pending_payment', 'confirmed')
+      when 'expired' then e.event in ('pending_payment', 'confirmed')
+      else false
+    end
+    when 'goods' then case coalesce(e.before_event, 'nothing')
+      when 'nothing' then true
+      when 'shipped' then false
+      -- Each further part is told.
+      else e.event in ('partly_shipped', 'shipped')
+    end
+    else true
+  end
+  union all
+  select w.rule, o.id::text
+  from told_orders o
+  left join (
+    select e.order_id,
+      (array_agg(e.event order by e.id desc) filter (where e.kind = 'status'))[1] as status,
+      (array_agg(e.event order by e.id desc) filter (where e.kind = 'goods'))[1] as goods,
+      count(*) filter (where e.event = 'paid') as paid,
+      count(*) filter (where e.event = 'fulfilled') as fulfilled,
+      count(*) filter (where e.event = 'partly_shipped') as partly_shipped,
+      count(*) filter (where e.kind = 'part') as parts
+    from order_story e
+    group by e.order_id
+  ) t on t.order_id = o.id
+  cross join lateral (select count(*) as parts from interlock.order_refunds f where f.order_id = o.id) r
+  cross join lateral (select count(*) as parcels from interlock.order_shipments f where f.order_id = o.id) p
+  cross join lateral (
+    values
+      (t.status is distinct from o.status, format('the last event is %s and the status %s', coalesce(t.status, 'missing'), o.status)),
+      (
+        case o.fulfillment
+          when 'unfulfilled' then t.goods is not null
+          -- Its status tells it.
+          when 'delivered' then (t.goods is not distinct from 'shipped') <> (o.shipped_at is not null)
+          else t.goods is distinct from o.fulfillment
+        end,
+        format('the last event of the goods is %s and they are %s', coalesce(t.goods, 'missing'), o.fulfillment)
+      ),
+      (
+        coalesce(t.paid, 0) <> (o.paid_at is not null)::int,
+        format('an order that was %s is told %s times to be', case when o.paid_at is null then 'not paid' else 'paid' end, coalesce(t.paid, 0))
+      ),
+      (
+        coalesce(t.fulfilled, 0) <> (o.fulfilled_at is not null)::int,
+        format('an order that was %s is told %s times to be', case when o.fulfilled_at is null then 'not fulfilled' else 'fulfilled' end, coalesce(t.fulfilled, 0))
+      ),
+      (
+        -- What is shipped at last may have been the last parcel, or none.
+        p.parcels - coalesce(t.partly_shipped, 0) not between 0 and (o.shipped_at is not null)::int,
+        format('an order has %s parcels, and %s parts are told to be shipped', p.parcels, coalesce(t.partly_shipped, 0))
+      ),
+      (
+        coalesce(t.parts, 0) <> r.parts,
+        format('%s parts are taken off an order, and %s are told', r.parts, coalesce(t.parts, 0))
+      )
+  ) w (is_broken, rule)
+  where w.is_broken
+),
 -- Points are what their ledger adds up to; nobody has some and owes some, and a sale that is void has neither earned nor spent any.
 points as (
   select format('a customer has %s points and owes %s, their ledger says %s and %s', a.balance, a.owed, m.points, m.owed) as rule,
@@ -491,6 +587,30 @@ tills as (
   join interlock.sale_lines l on l.sale_id = s.id
   where s.register_id in (select id from registers) and s.status = 'voided' and l.returned_quantity > 0
 ),
+-- Each sale is told once, and so is its void, of what is too young for interlock.purge_history; and nothing is told of a sale that there is not.
+told_sales as (
+  select b.subject::text as sale_id,
+    count(*) filter (where b.type = 'sale.completed') as completed,
+    count(*) filter (where b.type = 'sale.voided') as voided
+  from interlock.outbox b, chosen c
+  where b.type in ('sale.completed', 'sale.voided')
+    and (c.ids is null or (b.payload ->> 'register_id')::uuid = any (c.ids))
+  group by b.subject
+),
+sale_history as (
+  select format('a sale that is %s is told %s times, and its void %s times', s.status, coalesce(t.completed, 0), coalesce(t.voided, 0)) as rule,
+    s.id::text as what
+  from interlock.sales s
+  cross join interlock.settings k
+  left join told_sales t on t.sale_id = s.id::text
+  where s.register_id in (select id from registers)
+    and s.recorded_at > interlock.clock() - coalesce(k.keep_events, interval '1000 years')
+    and (coalesce(t.completed, 0), coalesce(t.voided, 0)) <> (1, (s.status = 'voided')::int)
+  union all
+  select 'a sale is told that there is not', t.sale_id
+  from told_sales t
+  where not exists (select from interlock.sales s where s.id::text = t.sale_id)
+),
 -- What parked sales keep is out of the stock, and what has ended keeps nothing.
 parked as (
   select format('a parked sale keeps %s, the ledger says %s', b.kept, b.taken) as rule, p.id::text as what
@@ -543,7 +663,9 @@ union all select * from amounts
 union all select * from keys
 union all select * from leases
 union all select * from history
+union all select * from order_history
 union all select * from points
 union all select * from tills
+union all select * from sale_history
 union all select * from parked
 union all select * from packing

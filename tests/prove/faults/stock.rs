@@ -70,8 +70,8 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
     let [session, order] = goods.packing;
     db.execute(
         "with o as (
-           insert into interlock.orders (id, status, currency, subtotal, total, payment_method, fulfillment)
-           values ($2, 'confirmed', 'USD', 700, 700, 'cash_on_delivery', 'processing')
+           insert into interlock.orders (id, status, currency, subtotal, total, payment_method)
+           values ($2, 'confirmed', 'USD', 700, 700, 'cash_on_delivery')
          ),
          l as (
            insert into interlock.order_items (order_id, product_id, quantity, unit_price, name, kind, untracked)
@@ -91,6 +91,12 @@ pub(crate) async fn stock_up(site: &Site, users: &[Uuid]) -> Result<Goods> {
          insert into interlock.packing_progress (picking_session_id, order_id, product_id, quantity_needed)
          values ($1, $2, $3, 1000000)",
         &[&session, &order, &goods.plenty[0]],
+    )
+    .await?;
+    // By itself, so that its history tells it.
+    db.execute(
+        "update interlock.orders set fulfillment = 'processing' where id = $1",
+        &[&order],
     )
     .await?;
     // What is scarce and half of what is not are in slots.
