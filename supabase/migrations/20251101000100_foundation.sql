@@ -1677,10 +1677,11 @@ $command$,
     ),
     (
       'deliver', '* * * * *', '1 minute', null,
-      'select interlock.call_deliver()',
+      -- What is called sends after the commit, and has a second before it is asked what is left.
+      'select interlock.call_deliver() from pg_sleep(1)',
       $$
         select format(
-          '%s %s are overdue for more than 10 minutes: nothing calls the function deliver, or it fails (docs/events.md)',
+          '%s %s are overdue for more than 10 minutes: nothing calls the function deliver, it fails, or more happens than it sends (docs/events.md)',
           q.overdue, case q.queue when 'events' then 'events' else 'deliveries to endpoints' end
         )
         from interlock.queues q

@@ -518,6 +518,9 @@ $$;
 -- settings.deliver_url says where it is, the vault's secret interlock_deliver_secret what it is called with. Where they are
 -- not, `npm run deliver` or another scheduler calls it.
 --
+-- A call sends a few deliveries of each endpoint, so the job calls it again, a second later, for as long as something is due. Answers how often
+-- it was called: 1, or 0 if nothing is to be done.
+--
 -- Callers: the jobs of interlock.jobs.
 -- Locks: none.
 -- Errors: P0001, which the job reports, if the vault does not have the secret.
@@ -548,7 +551,7 @@ begin
   using v_url, '{}'::jsonb, '{}'::jsonb, jsonb_build_object(
     'content-type', 'application/json', 'x-deliver-secret', v_secret
   ), 60000;
-  return 0;
+  return 1;
 end
 $$;
 
@@ -563,6 +566,9 @@ $$;
 -- The secrets stay here: what is answered is signed. Where a URL leads the function finds out, and sends nothing to an address that is not
 -- public (`public`). For a mail, or a call of a CRM, the function adds the key (`outlet`), which is not here.
 --
+-- A session that has planned while the queue was empty would read all of it for each delivery when it no longer is: so nothing is read but by
+-- index (enable_seqscan).
+--
 -- Callers: anon, authenticated and service_role, through public.claim_deliveries, of the function deliver.
 -- Locks: as interlock.make_deliveries; the endpoints that are active, by id; deliveries of theirs, accounts that mails are written to, skip
 --   locked.
@@ -575,6 +581,7 @@ security definer
 set search_path = ''
 set lock_timeout = '2s'
 set timezone = 'UTC'
+set enable_seqscan = off
 as $$
 declare
   v_now constant timestamptz := interlock.clock();
@@ -624,13 +631,22 @@ begin
         and q.state = 'pending'
         and q.next_attempt_at <= v_now
         and (q.lease is null or q.lease_until <= v_now)
+        -- In two: neither reads what else waits of the subject.
         and not (w.ordered and exists (
           select
           from interlock.deliveries b
           where b.endpoint_id = q.endpoint_id
             and b.subject = q.subject
             and b.state = 'pending'
-            and (b.id < q.id or b.lease_until > v_now)
+            and b.id < q.id
+        ))
+        and not (w.ordered and exists (
+          select
+          from interlock.deliveries l
+          where l.endpoint_id = q.endpoint_id
+            and l.subject = q.subject
+            and l.lease is not null
+            and l.lease_until > v_now
         ))
       order by q.next_attempt_at, q.id
       limit greatest(0, case when w.failing_since is null then 5 else 1 end - (
@@ -690,7 +706,7 @@ begin
       case w.channel
         when 'email' then (select t.body from interlock.mails t where t.delivery_id = d.id)
         else jsonb_build_object(
-          'id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload
+          'id', e.id, 'type', e.type, 'timestamp', e.created_at, 'position', d.position, 'subject', e.subject, 'data', e.payload
         )::text
       end as body
     from interlock.deliveries d
@@ -1331,7 +1347,7 @@ begin
 end
 $$;
 
--- Whether there is anything to deliver at this moment.
+-- Whether there is anything to deliver at this moment that no worker has.
 --
 -- Callers: interlock.call_deliver.
 -- Locks: none.
@@ -1349,6 +1365,7 @@ begin
     where w.active
       and d.state = 'pending'
       and d.next_attempt_at <= interlock.clock()
+      and (d.lease is null or d.lease_until <= interlock.clock())
   )
   or exists (select from interlock.new_events(1));
 end
@@ -3771,7 +3788,7 @@ comment on function interlock.first_kilobyte is
 comment on function interlock.format_money is
   'An amount in minor units with its currency, as people read it; a blank that does not break stands between.';
 comment on function interlock.has_deliveries_due is
-  'Whether there is anything to deliver at this moment.';
+  'Whether there is anything to deliver at this moment that no worker has.';
 comment on function interlock.is_refused is
   'Whether an API has refused a call for good, so that the same one will be refused again.';
 comment on function interlock.is_webhook_url is

@@ -183,7 +183,7 @@ async fn every_code_of_the_document_can_be_had() {
 /// All that has happened so far in the stack, as endpoints would get it.
 async fn events_are_as_told(bench: &Bench) {
     const SEEN: &str = "
-        select jsonb_build_object('id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload)
+        select jsonb_build_object('id', e.id, 'type', e.type, 'timestamp', e.created_at, 'position', e.position, 'subject', e.subject, 'data', e.payload)
         from interlock.events e
         where e.type not like 'test.%'";
     let rows = bench.db.query(SEEN, &[]).await.expect("events can be read");

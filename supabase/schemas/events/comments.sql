@@ -44,7 +44,7 @@ comment on function interlock.first_kilobyte is
 comment on function interlock.format_money is
   'An amount in minor units with its currency, as people read it; a blank that does not break stands between.';
 comment on function interlock.has_deliveries_due is
-  'Whether there is anything to deliver at this moment.';
+  'Whether there is anything to deliver at this moment that no worker has.';
 comment on function interlock.is_refused is
   'Whether an API has refused a call for good, so that the same one will be refused again.';
 comment on function interlock.is_webhook_url is

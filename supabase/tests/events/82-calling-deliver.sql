@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(19);
+select plan(22);
 
 update interlock.settings set webhooks_anywhere = true, deliver_url = null;
 delete from interlock.webhook_endpoints;
@@ -45,7 +45,7 @@ select throws_ok(
   'select interlock.call_deliver()', 'P0001', 'the vault has no secret interlock_deliver_secret', 'without its secret the job fails and says so'
 );
 insert into vault.decrypted_secrets values ('another', 'no'), ('interlock_deliver_secret', 'the secret of the worker');
-select is(interlock.call_deliver(), 0, 'called once is enough');
+select is(interlock.call_deliver(), 1, 'it is called, and the job looks whether something is left');
 select results_eq(
   'select url, body, timeout from net.calls', $$values ('https://ref.supabase.co/functions/v1/deliver', '{}'::jsonb, 60000)$$,
   'where the settings say'
@@ -60,6 +60,40 @@ update interlock.deliveries d set next_attempt_at = now() + interval '1 minute';
 update interlock.delivery_cursor set seen = format('%s:%1$s:', pg_current_xact_id()::text::bigint + 1)::pg_snapshot;
 select interlock.call_deliver();
 select is_empty('select from net.calls', 'if nothing is due nobody is called');
+update interlock.deliveries d set next_attempt_at = now();
+update interlock.deliveries d set lease = gen_random_uuid(), lease_until = now() + interval '1 minute';
+select is(interlock.call_deliver(), 0, 'what a worker has is not called for');
+update interlock.deliveries d set lease_until = now();
+select is(interlock.call_deliver(), 1, 'unless it has had it for too long');
+
+-- The whole job: for as long as what was called leaves something.
+delete from net.calls;
+create function pg_temp.send_one()
+returns trigger
+language plpgsql
+as $$
+begin
+  update interlock.deliveries d
+  set state = 'delivered', lease = null, lease_until = null, ended_at = now()
+  where d.id = (select min(q.id) from interlock.deliveries q where q.state = 'pending');
+  return null;
+end
+$$;
+create trigger send_one after insert on net.calls for each row execute function pg_temp.send_one();
+insert into interlock.deliveries (position, transaction, endpoint_id, subject)
+select interlock.note_event('tap.due', 'x', '{}'), pg_current_xact_id(), w.id, 'x' from interlock.webhook_endpoints w;
+update interlock.delivery_cursor set seen = format('%s:%1$s:', pg_current_xact_id()::text::bigint + 1)::pg_snapshot;
+do $$
+begin
+  -- Its commits are not for a test.
+  execute replace((select j.command from interlock.jobs() j where j.name = 'deliver'), 'commit;', '');
+end
+$$;
+select is((select count(*) from net.calls), 2::bigint, 'the job calls again until nothing is due');
+drop trigger send_one on net.calls;
+delete from net.calls;
+update interlock.deliveries d
+set state = 'pending', ended_at = null, lease = null, lease_until = null, next_attempt_at = now() + interval '1 minute';
 update interlock.delivery_cursor set seen = interlock.committed_snapshot();
 select interlock.call_deliver();
 select isnt_empty('select from net.calls', 'an event of which no deliveries are made is due');

@@ -27,6 +27,7 @@ fn webhook(event: &Event) -> Value {
         "id": { "type": "string", "format": "uuid", "description": "The same each time that it is sent." },
         "type": { "const": event.name },
         "timestamp": { "type": "string", "format": "date-time", "description": "When it happened." },
+        "position": { "type": "integer", "description": "Of two events of one subject the later one has the higher." },
         "subject": { "type": "string", "description": format!("The id of the {}.", event.subject) },
         "data": schema(&event.data),
     });

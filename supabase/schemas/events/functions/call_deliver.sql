@@ -2,6 +2,9 @@
 -- settings.deliver_url says where it is, the vault's secret interlock_deliver_secret what it is called with. Where they are
 -- not, `npm run deliver` or another scheduler calls it.
 --
+-- A call sends a few deliveries of each endpoint, so the job calls it again, a second later, for as long as something is due. Answers how often
+-- it was called: 1, or 0 if nothing is to be done.
+--
 -- Callers: the jobs of interlock.jobs.
 -- Locks: none.
 -- Errors: P0001, which the job reports, if the vault does not have the secret.
@@ -32,6 +35,6 @@ begin
   using v_url, '{}'::jsonb, '{}'::jsonb, jsonb_build_object(
     'content-type', 'application/json', 'x-deliver-secret', v_secret
   ), 60000;
-  return 0;
+  return 1;
 end
 $$;

@@ -9,6 +9,9 @@
 -- The secrets stay here: what is answered is signed. Where a URL leads the function finds out, and sends nothing to an address that is not
 -- public (`public`). For a mail, or a call of a CRM, the function adds the key (`outlet`), which is not here.
 --
+-- A session that has planned while the queue was empty would read all of it for each delivery when it no longer is: so nothing is read but by
+-- index (enable_seqscan).
+--
 -- Callers: anon, authenticated and service_role, through public.claim_deliveries, of the function deliver.
 -- Locks: as interlock.make_deliveries; the endpoints that are active, by id; deliveries of theirs, accounts that mails are written to, skip
 --   locked.
@@ -21,6 +24,7 @@ security definer
 set search_path = ''
 set lock_timeout = '2s'
 set timezone = 'UTC'
+set enable_seqscan = off
 as $$
 declare
   v_now constant timestamptz := interlock.clock();
@@ -70,13 +74,22 @@ begin
         and q.state = 'pending'
         and q.next_attempt_at <= v_now
         and (q.lease is null or q.lease_until <= v_now)
+        -- In two: neither reads what else waits of the subject.
         and not (w.ordered and exists (
           select
           from interlock.deliveries b
           where b.endpoint_id = q.endpoint_id
             and b.subject = q.subject
             and b.state = 'pending'
-            and (b.id < q.id or b.lease_until > v_now)
+            and b.id < q.id
+        ))
+        and not (w.ordered and exists (
+          select
+          from interlock.deliveries l
+          where l.endpoint_id = q.endpoint_id
+            and l.subject = q.subject
+            and l.lease is not null
+            and l.lease_until > v_now
         ))
       order by q.next_attempt_at, q.id
       limit greatest(0, case when w.failing_since is null then 5 else 1 end - (
@@ -136,7 +149,7 @@ begin
       case w.channel
         when 'email' then (select t.body from interlock.mails t where t.delivery_id = d.id)
         else jsonb_build_object(
-          'id', e.id, 'type', e.type, 'timestamp', e.created_at, 'subject', e.subject, 'data', e.payload
+          'id', e.id, 'type', e.type, 'timestamp', e.created_at, 'position', d.position, 'subject', e.subject, 'data', e.payload
         )::text
       end as body
     from interlock.deliveries d

@@ -1,4 +1,4 @@
--- Whether there is anything to deliver at this moment.
+-- Whether there is anything to deliver at this moment that no worker has.
 --
 -- Callers: interlock.call_deliver.
 -- Locks: none.
@@ -16,6 +16,7 @@ begin
     where w.active
       and d.state = 'pending'
       and d.next_attempt_at <= interlock.clock()
+      and (d.lease is null or d.lease_until <= interlock.clock())
   )
   or exists (select from interlock.new_events(1));
 end

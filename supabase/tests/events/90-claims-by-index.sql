@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(6);
+select plan(8);
 
 update interlock.settings set webhooks_anywhere = true;
 delete from interlock.webhook_endpoints;
@@ -58,6 +58,27 @@ from read_before b
 join pg_temp.read() n using (relation)
 where b.relation in ('order_events', 'packing_scans', 'outbox', 'orders')
 order by b.relation;
+
+-- An ordered endpoint that has much of one subject: the first is found without reading what waits behind it.
+delete from interlock.deliveries;
+update interlock.webhook_endpoints set ordered = true;
+insert into interlock.deliveries (position, transaction, endpoint_id, subject)
+select b.position, b.transaction, '84000000-0000-4000-8000-000000000001', 'one'
+from interlock.outbox b
+where b.type = 'tap.much'
+order by b.position;
+analyze interlock.deliveries;
+-- In a transaction that has deleted much Postgres would rather read all.
+set local enable_seqscan = off;
+drop table read_before;
+create temporary table read_before as select * from pg_temp.read();
+create temporary table ordered_answer as select public.claim_deliveries('a-worker-who-reads-little-and-says-so', 20) as answer;
+select is((select jsonb_array_length(answer -> 'deliveries') from ordered_answer), 1, 'of one subject one is sent');
+-- Three for each of those that wait behind it: it is due, and the first one is before it; and the index of those that are due is read.
+select cmp_ok(n.tuples - b.tuples, '<', 10000::bigint, 'and what waits behind it is not read once more')
+from read_before b
+join pg_temp.read() n using (relation)
+where b.relation = 'deliveries';
 
 select * from finish();
 rollback;
