@@ -7,8 +7,8 @@ with advice (queue, part, subject, todo) as (
     ('cart_reservations', 'jobs', 'reservations of carts are not ended', 'npm run jobs; the database''s log says why (the oldest is of the customer %s)'),
     ('parked_sales', 'jobs', 'parked sales are not ended', 'npm run jobs; the database''s log says why (the oldest is %s)'),
     ('points', 'jobs', 'points of orders are not booked', 'npm run jobs; the database''s log says why (the oldest is of the order %s)'),
-    ('events', 'deliveries', 'events are not told', 'nothing calls the function deliver, or it fails: npm run deliver (docs/events.md; the first is at position %s)'),
-    ('deliveries', 'deliveries', 'deliveries to endpoints are overdue', 'nothing calls the function deliver, or it fails: npm run deliver (docs/events.md; the oldest is %s)'),
+    ('events', 'deliveries', 'events are not told', 'nothing calls the function deliver, it fails, or more happens than it sends: npm run deliver (docs/events.md; the first is at position %s)'),
+    ('deliveries', 'deliveries', 'deliveries to endpoints are overdue', 'nothing calls the function deliver, it fails, or more happens than it sends: npm run deliver (docs/events.md; the oldest is %s)'),
     ('dead_deliveries', 'deliveries', 'deliveries are dead: their endpoint never accepted them', 'select public.list_deliveries(p_state => ''dead'') has what was answered; mend the receiver, then select public.retry_delivery(%s)'),
     ('payment_proofs', 'payments', 'proofs of a bank transfer wait for somebody to look at them for 5 days', 'look at the account: select public.accept_payment(''%1$s''), or public.reject_payment(''%1$s'', REASON)'),
     ('refunds', 'payments', 'payments have to go back for a day', 'refund them at the provider (docs/payments.md; the oldest is %s)'),
@@ -82,6 +82,13 @@ findings (part, level, subject, todo) as (
     format('select public.list_deliveries(''%s'') has what it answers; it is switched off when that goes on', w.id)
   from interlock.webhook_endpoints w
   where w.active and w.failing_since < now() - interval '1 hour'
+
+  union all
+  select
+    'deliveries', 'warning', 'webhooks may be sent to any address, also of the own network and without TLS',
+    'that is for development: update interlock.settings set webhooks_anywhere = false'
+  from interlock.settings s
+  where s.webhooks_anywhere
 
   union all
   select

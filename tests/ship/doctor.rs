@@ -77,7 +77,7 @@ async fn what_is_broken_is_named_by_part() {
          values
            (-1, pg_current_xact_id(), 'd0000000-0000-4000-8000-000000000021', 'x', 'dead', now(), now() - interval '1 minute'),
            (-2, pg_current_xact_id(), 'd0000000-0000-4000-8000-000000000022', 'x', 'pending', now() - interval '1 hour', null);
-         update interlock.settings set payment_methods = '{card}';
+         update interlock.settings set payment_methods = '{card}', webhooks_anywhere = true;
          drop index interlock.orders_by_user;
          alter role authenticator in database ship_doctor_broken set pgrst.db_schemas = 'interlock';
          create schema cron;
@@ -107,6 +107,7 @@ async fn what_is_broken_is_named_by_part() {
             "deliveries problem 1 deliveries to endpoints are overdue",
             "deliveries problem the endpoint https://off.example.com/ was switched off",
             "deliveries warning the endpoint https://on.example.com/ has accepted nothing",
+            "deliveries warning webhooks may be sent to any address, also of the own network and without TLS",
             "delivery warning 1 batches are held by drivers whose lease is over for an hour",
             "jobs problem 1 orders that nobody has paid are not ended",
             "jobs problem pg_cron does not do the job settle-slots",
