@@ -141,6 +141,7 @@ async fn typed_client_in_a_browser() {
             "browser",
             "till-browser",
             "packing-browser",
+            "live-browser",
             "react-browser",
         ]
         .map(|name| format!("{FOLDER}/{name}.test.js")),
