@@ -1,11 +1,14 @@
 // The examples in a browser, by two people at once and with a network that is cut.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import process from "node:process";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { serve } from "../../examples/serve.js";
+import { bundle } from "../../packages/client/tests/native/bundle.js";
 
 const {
   API_URL = "",
@@ -275,6 +278,98 @@ test("a batch is one driver's, and without a network it is delivered later, once
   );
   assert.equal(events.length, 1);
   for (const { context } of [ann, bob]) await context.close();
+});
+
+test("a driver's screen of React Native keeps what was pressed, without a network and over a restart", async (test) => {
+  const [batch, lost] = await shop(
+    "rest/v1/batches",
+    [1_000, 999].map((priority) => ({
+      reference: `Examples ${crypto.randomUUID()}`,
+      priority,
+    })),
+  );
+  const at = (/** @type {string} */ path) =>
+    fileURLToPath(new URL(path, import.meta.url));
+  const app = await bundle(at("phone/app.js"), {
+    folders: [at("phone"), at("../../examples/driver")],
+    standIns: {
+      "react-native": at("phone/react-native.js"),
+      "@react-native-async-storage/async-storage": at("phone/async-storage.js"),
+      "@react-native-community/netinfo": at("phone/netinfo.js"),
+    },
+  });
+  // From a server: what a test makes up by itself may not call one on this machine.
+  const server = createServer(({ url }, response) => {
+    const isApp = url === "/app.js";
+    response.writeHead(200, {
+      "content-type": isApp ? "text/javascript" : "text/html; charset=utf-8",
+    }).end(
+      isApp
+        ? app
+        : `<!doctype html><main></main><script src="app.js"></script>`,
+    );
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  test.after(() => server.close());
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server
+    .address());
+  const phone = `http://127.0.0.1:${port}`;
+  const context = await browser.newContext();
+  // A phone's JavaScript is not told of the network by its navigator.
+  await context.addInitScript(() =>
+    Object.defineProperty(navigator, "onLine", { get: () => undefined })
+  );
+  const page = await context.newPage();
+  page.on("pageerror", (error) => assert.fail(error.message));
+  const given = JSON.stringify({
+    url: API_URL,
+    key: ANON_KEY,
+    token: token("driver-a"),
+  });
+  await page.goto(`${phone}/#${encodeURIComponent(given)}`);
+  const press = (/** @type {string} */ name) =>
+    page.getByRole("button", { name }).click();
+  const shows = (/** @type {string} */ text) =>
+    page.locator("p", { hasText: text }).waitFor();
+
+  await press("Claim the next one");
+  await shows(batch.reference);
+  await press("Set out");
+  await page.getByRole("button", { name: "Set out" }).waitFor({
+    state: "detached",
+  });
+  await context.route("**/functions/v1/**", (route) => route.abort());
+  await press("Delivered");
+  await shows("Not sent yet");
+  await page.reload();
+  await shows("Not sent yet");
+  await shows(batch.reference);
+  await context.unroute("**/functions/v1/**");
+  await page.evaluate("tellNetInfo(true)");
+  await shows("No round");
+  const events = await shop(
+    `rest/v1/batch_events?batch_id=eq.${batch.id}&event=eq.completed`,
+    undefined,
+  );
+  assert.equal(events.length, 1);
+
+  // What is refused is not sent again, and the screen shows what is so.
+  await press("Claim the next one");
+  await shows(lost.reference);
+  await shop(
+    `rest/v1/batches?id=eq.${lost.id}`,
+    { status: "cancelled" },
+    SERVICE_ROLE_KEY,
+    "PATCH",
+  );
+  await press("Delivered");
+  await shows("No round");
+  assert.equal(await page.locator("p").count(), 2, "and why");
+  await page.waitForFunction(
+    'localStorage.getItem("interlock:round") === null',
+  );
+  await context.close();
 });
 
 test("a till sells without a network, and each sale once", async () => {
