@@ -342,6 +342,7 @@ test("a driver's screen of React Native keeps what was pressed, without a networ
   await context.route("**/functions/v1/**", (route) => route.abort());
   await press("Delivered");
   await shows("Not sent yet");
+  await page.waitForFunction('localStorage.getItem("phone:interlock:round")');
   await page.reload();
   await shows("Not sent yet");
   await shows(batch.reference);
@@ -367,7 +368,7 @@ test("a driver's screen of React Native keeps what was pressed, without a networ
   await shows("No round");
   assert.equal(await page.locator("p").count(), 2, "and why");
   await page.waitForFunction(
-    'localStorage.getItem("interlock:round") === null',
+    '!localStorage.getItem("phone:interlock:round")',
   );
   await context.close();
 });
