@@ -588,6 +588,7 @@ declare
   v_timestamp constant bigint := extract(epoch from clock_timestamp());
   v_limit constant int := least(greatest(coalesce(p_limit, 20), 1), 50);
   v_endpoints uuid[];
+  v_due bigint[];
   v_ids bigint[];
   v_calls jsonb;
   v_deliveries jsonb;
@@ -619,7 +620,9 @@ begin
   ) e;
 
   -- A statement of its own: it sees what whoever had an endpoint before has done.
-  with due as materialized (
+  select array_agg(d.id order by d.turn, d.next_attempt_at, d.id)
+  into v_due
+  from (
     select
       d.id, d.next_attempt_at,
       row_number() over (partition by w.id order by d.next_attempt_at, d.id) as turn
@@ -655,29 +658,30 @@ begin
       for no key update of q skip locked
     ) d
     where w.id = any (v_endpoints)
-  ), sized as (
+  ) d;
+
+  -- By their ids: of how many a limit leaves Postgres knows nothing, and would read all deliveries that there are to find these.
+  select array_agg(s.id)
+  into v_ids
+  from (
     -- What is answered must fit into what the function reads, and one always does.
-    select d.id, sum(b.bytes) over w - b.bytes as bytes_before, row_number() over w as place
-    from due d
-    join interlock.deliveries q on q.id = d.id
-    cross join interlock.find_event(q.transaction, q.position) e
-    join interlock.webhook_endpoints t on t.id = q.endpoint_id
+    select d.id, sum(b.bytes) over w - b.bytes as bytes_before
+    from unnest(v_due[:v_limit]) with ordinality as n (id, place)
+    join interlock.deliveries d on d.id = n.id
+    cross join interlock.find_event(d.transaction, d.position) e
+    join interlock.webhook_endpoints t on t.id = d.endpoint_id
     left join interlock.mails m on m.delivery_id = d.id
     cross join lateral (select case t.channel
       when 'email' then coalesce(octet_length(m.body), 20000) else octet_length(e.payload::text)
     end as bytes) b
-    window w as (order by d.turn, d.next_attempt_at, d.id rows unbounded preceding)
-  ), chosen as (
-    select s.id from sized s where s.place <= v_limit and s.bytes_before < 300000
-  ), claimed as (
-    update interlock.deliveries d
-    set lease = gen_random_uuid(),
-        lease_until = v_now + interval '1 minute'
-    from chosen c
-    where d.id = c.id
-    returning d.id
-  )
-  select array_agg(c.id) into v_ids from claimed c;
+    window w as (order by n.place rows unbounded preceding)
+  ) s
+  where s.bytes_before < 300000;
+
+  update interlock.deliveries d
+  set lease = gen_random_uuid(),
+      lease_until = v_now + interval '1 minute'
+  where d.id = any (v_ids);
 
   perform interlock.write_mails(v_ids);
   v_calls := interlock.crm_calls(v_ids);
