@@ -3,14 +3,16 @@
 
 use crate::mutate::token;
 use interlock_domain::FUNCTIONS;
+use interlock_domain::addresses::is_public;
 use interlock_domain::describe::{self, Field};
 use interlock_domain::errors::{Code, Retry};
-use interlock_domain::exchange::{Call, State};
+use interlock_domain::exchange::{Call, State, Step};
 use interlock_domain::fields::is_uuid;
 use interlock_domain::function::{Function, Takes};
 use interlock_domain::http::{Reply, Request};
 use interlock_domain::json::{Codec as _, MAX_DEPTH, MAX_SAFE_INTEGER, SerdeJson, Value};
 use interlock_domain::rule::{Bound, Rule, Special};
+use interlock_domain::third_party::{Asks, Target};
 use interlock_domain::upstream::{Cause, Outcome};
 use std::sync::LazyLock;
 
@@ -327,6 +329,72 @@ pub(crate) fn success(outcome: &Outcome) -> Option<(&str, bool)> {
         } if matches!(SerdeJson.parse(body), Ok(Value::Object(_))) => Some((body, *replayed)),
         _ => None,
     }
+}
+
+/// What a step may be after an outcome of a call to `target`, or to the function's own RPC.
+pub(crate) fn after(
+    target: Option<&Target>,
+    state: &State,
+    outcome: &Outcome,
+    step: &Step,
+) -> Holds {
+    // Whoever is at a URL is asked once; what it wants to be waited is for the database to keep.
+    let asks = state.stage.as_ref().map(|stage| stage.asks);
+    let next = match step {
+        Step::Call(again) if asks != Some(Asks::Anybody) => {
+            let waits = again.delay_ms >= asked_ms(outcome);
+            hold(waits, "what upstream asks to wait is waited", again)?;
+            return Ok(());
+        }
+        Step::Call(next) => next,
+        Step::Reply(_) => return Ok(()),
+    };
+    let is_record = next.target == Some(Target::Rpc("record_delivery"));
+    let may_send = match (target, outcome) {
+        (Some(Target::Names(_)), Outcome::Answered { body, .. }) => {
+            body.replace('\0', "").split(' ').all(is_public)
+        }
+        (Some(Target::Names(_)), Outcome::Unset) => true,
+        _ => false,
+    };
+    let is_sent = may_send && matches!(next.target, Some(Target::Anybody { .. }));
+    hold(
+        is_record || is_sent,
+        "what is not sent, or is, is recorded, and only what leads to the public is sent",
+        (outcome, next),
+    )
+}
+
+/// The reply to one of several calls that were made at once, of which the last asked `target`: whatever was recorded says so
+/// itself, and the rest is an error.
+pub(crate) fn branch(
+    request: &Request,
+    outcome: Option<&Outcome>,
+    target: Option<&Target>,
+    heard: &str,
+    reply: &Reply,
+) -> Holds {
+    headers(reply)?;
+    let told = if reply.status == 200 {
+        hold(
+            matches!(target, Some(Target::Rpc(_))),
+            "only who has recorded is done",
+            target,
+        )?;
+        hold(
+            reply.body.as_deref() == outcome.and_then(success).map(|(body, _)| body),
+            "what the record says is passed on unchanged",
+            &reply.body,
+        )?;
+        header(reply, "x-request-id").map(str::to_owned)
+    } else {
+        let body = error(reply)?;
+        body.get("request_id")
+            .and_then(Value::as_text)
+            .map(str::to_owned)
+    };
+    request_id(request, reply, told.as_deref())?;
+    secret(request, heard, reply)
 }
 
 /// The reply to a request that needs or got no call, or whose last call came out as `outcome`; `heard` are the answers to

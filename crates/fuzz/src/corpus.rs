@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// What the recorded exchanges give each target.
 pub(crate) struct Corpus {
-    /// `{function, request, outcomes}`.
+    /// `{function, request, outcomes}`; the outcome of calls that are made at once has those of each, under `branches`.
     pub(crate) exchanges: Vec<Value>,
     /// `{function, request}` or `{function, call, outcome, host}`, as they cross the boundary.
     pub(crate) states: Vec<Value>,
@@ -85,28 +85,60 @@ impl Corpus {
                 ("request", Value::Object(members)),
             ]));
         }
-        if let (Value::List(steps), Value::List(outcomes)) = (member("steps"), &outcomes) {
-            for (step, outcome) in steps.iter().zip(outcomes) {
-                let call = step.get("call").cloned().unwrap_or(Value::Null);
-                self.states.push(object([
-                    ("function", function.into()),
-                    ("call", call),
-                    ("outcome", outcome.clone()),
-                    ("host", host.clone()),
-                ]));
-                self.texts.extend(
-                    outcome
-                        .get("body")
-                        .map(|text| object([("text", text.clone())])),
-                );
-            }
-        }
+        self.add_steps(function, &member("steps"), &outcomes, &host);
         self.exchanges.push(object([
             ("function", function.into()),
             ("request", request),
             ("outcomes", outcomes),
         ]));
     }
+
+    fn add_steps(&mut self, function: &str, steps: &Value, outcomes: &Value, host: &Value) {
+        let (Value::List(steps), Value::List(outcomes)) = (steps, outcomes) else {
+            return;
+        };
+        for (step, outcome) in steps.iter().zip(outcomes) {
+            let mut outcome = outcome.clone();
+            if let (Some(Value::List(steps)), Some(Value::List(outcomes))) =
+                (step.get("branches"), outcome.get("branches"))
+            {
+                for (steps, outcomes) in steps.iter().zip(outcomes) {
+                    self.add_steps(function, steps, outcomes, host);
+                }
+                outcome = together(steps);
+            }
+            self.texts.extend(
+                outcome
+                    .get("body")
+                    .map(|text| object([("text", text.clone())])),
+            );
+            self.states.push(object([
+                ("function", function.into()),
+                ("call", step.get("call").cloned().unwrap_or(Value::Null)),
+                ("outcome", outcome),
+                ("host", host.clone()),
+            ]));
+        }
+    }
+}
+
+/// What the replies of several calls come to that were made at once.
+fn together(branches: &[Value]) -> Value {
+    let replies = branches.iter().filter_map(|steps| {
+        let Value::List(steps) = steps else {
+            return None;
+        };
+        let reply = steps.last()?.get("reply")?;
+        Some(reply.get("body")?.as_text()?.to_owned())
+    });
+    let replies: Vec<String> = replies.collect();
+    let body = format!("{{\"replies\":[{}]}}", replies.join(","));
+    object([
+        ("kind", "answered".into()),
+        ("status", 200_u32.into()),
+        ("body", body.as_str().into()),
+        ("replayed", false.into()),
+    ])
 }
 
 /// The content of a finding's file: an input with what it is.

@@ -12,6 +12,10 @@ static ALLOCATOR: Counting = Counting;
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
+/// What takes much memory in a test, or counts it, takes turns: it is counted of the whole process.
+#[cfg(test)]
+pub(crate) static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 fn grow(bytes: usize) {
     let in_use = IN_USE.fetch_add(bytes, Relaxed) + bytes;
     PEAK.fetch_max(in_use, Relaxed);

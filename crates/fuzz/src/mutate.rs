@@ -56,7 +56,7 @@ const NUMBERS: [f64; 42] = [
 ];
 
 /// Words that the exchange looks for; the catalogue's codes are added to them.
-const WORDS: [&str; 73] = [
+const WORDS: [&str; 83] = [
     "",
     " ",
     "\0",
@@ -116,6 +116,16 @@ const WORDS: [&str; 73] = [
     "dry_run",
     "apply",
     "ba7c4000-0000-4000-8000-000000000001",
+    "deliveries",
+    "public",
+    "url",
+    "https://",
+    "outlet",
+    "replies",
+    "delivered",
+    "10.0.0.1",
+    "1.1.1.1",
+    "::ffff:7f00:1",
     "answered",
     "unset",
     "unsent",

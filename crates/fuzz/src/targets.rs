@@ -6,10 +6,12 @@ use crate::probe;
 use interlock_domain::FUNCTIONS;
 use interlock_domain::exchange::{self, Call, State, Step};
 use interlock_domain::function::Function;
-use interlock_domain::http::{BodyFault, MAX_ANSWER, MAX_BODY, Request};
+use interlock_domain::http::{BodyFault, MAX_ANSWER, MAX_BODY, Reply, Request};
 use interlock_domain::json::{Codec as _, MAX_DEPTH, Malformed, SerdeJson, Value};
+use interlock_domain::third_party::{self, Branch};
 use interlock_domain::upstream::Outcome;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// When every request of the corpus came; its tokens are valid then.
 const NOW: f64 = 1_800_000_000_000.0;
@@ -74,74 +76,164 @@ fn function(input: &Value) -> Result<&'static Function, String> {
 fn whole_exchange(input: &Value) -> Result<String, String> {
     let function = function(input)?;
     let request = request(input.get("request").unwrap_or(&Value::Null));
-    let outcomes = match input.get("outcomes") {
-        Some(Value::List(outcomes)) => outcomes.as_slice(),
-        _ => &[],
-    };
-    let mut size = size_of(&request);
-    let mut elapsed = 0.0;
-    // Those of the same call count; there are more only of a function that asks a third party.
-    let (mut calls, mut of_same, mut last) = (0, 0, None);
-    let (mut posted, mut heard) = (String::new(), String::new());
-    let mut step = probe::call(size, || {
+    let size = size_of(&request);
+    let step = probe::call(size, || {
         exchange::begin(function, &SerdeJson, request.clone())
     })?;
-    loop {
-        let call = match step {
-            Step::Reply(reply) => {
-                contract::reply(function, &request, last.as_ref(), &heard, &reply, size)?;
-                return Ok(format!(
-                    "{} {} after {calls} calls",
-                    function.name, reply.status
-                ));
+    let mut played = Played {
+        function,
+        request: &request,
+        size,
+        elapsed: 0.0,
+        heard: String::new(),
+        asked: BTreeMap::new(),
+    };
+    let (reply, calls) = played.play(step, list(input.get("outcomes")), false)?;
+    let asked = played.asked.iter();
+    let asked: String = asked
+        .map(|(whom, times)| format!(", {whom} {times}"))
+        .collect();
+    let name = function.name;
+    Ok(format!(
+        "{name} {} after {calls} calls{asked}",
+        reply.status
+    ))
+}
+
+fn list(value: Option<&Value>) -> &[Value] {
+    match value {
+        Some(Value::List(items)) => items,
+        _ => &[],
+    }
+}
+
+/// An exchange so far, with the calls that were made at once in it.
+struct Played<'a> {
+    function: &'static Function,
+    request: &'a Request<'static>,
+    /// What came in.
+    size: usize,
+    elapsed: f64,
+    /// The answers to all calls.
+    heard: String,
+    /// Whom calls asked but the function's own RPC, and how often.
+    asked: BTreeMap<&'static str, u32>,
+}
+
+impl Played<'_> {
+    /// Makes calls up to the reply, and says how many; those of several that are made at once have outcomes of their own.
+    fn play(
+        &mut self,
+        mut step: Step,
+        outcomes: &[Value],
+        is_branch: bool,
+    ) -> Result<(Reply, u32), String> {
+        let (function, request) = (self.function, self.request);
+        // Those of the same call count; there are more only of a function that asks a third party.
+        let (mut calls, mut of_same, mut last) = (0, 0, None);
+        let (mut posted, mut target) = (String::new(), None);
+        loop {
+            let call = match step {
+                Step::Reply(reply) => {
+                    let (last, heard) = (last.as_ref(), &self.heard);
+                    if is_branch {
+                        contract::branch(request, last, target.as_ref(), heard, &reply)?;
+                    } else {
+                        contract::reply(function, request, last, heard, &reply, self.size)?;
+                    }
+                    return Ok((reply, calls));
+                }
+                Step::Call(call) => call,
+            };
+            calls += 1;
+            of_same = if call.body.is_some() { 1 } else { of_same + 1 };
+            posted = call.body.clone().unwrap_or(posted);
+            contract::call(function, request, &call, &posted, of_same, self.elapsed)?;
+            if call.body.is_some() {
+                target = call.target.clone();
             }
-            Step::Call(call) => call,
-        };
-        calls += 1;
-        of_same = if call.body.is_some() { 1 } else { of_same + 1 };
-        posted = call.body.clone().unwrap_or(posted);
-        contract::call(function, &request, &call, &posted, of_same, elapsed)?;
-        let given = outcomes.get(calls as usize - 1).unwrap_or(&Value::Null);
-        let outcome = outcome(given);
-        // What is put together of several answers is in proportion to all of them.
-        let before = if function.third_party.is_some() {
-            size
-        } else {
-            size_of(&request)
-        };
-        size = before + answer_size(&outcome);
-        elapsed += call.delay_ms + took(given, &outcome, call.timeout_ms);
-        let random = given
-            .get("random")
-            .and_then(Value::as_number)
-            .unwrap_or(0.5);
-        let random = random.clamp(0.0, 0.999_999);
-        let may_have_acted =
-            contract::is_unknown(&outcome) && contract::acts_again(function, &posted);
-        let before = call.state.clone();
-        step = probe::call(size, || {
-            exchange::resume(
-                function,
-                &SerdeJson,
-                call.state,
-                outcome.clone(),
-                elapsed,
-                random,
-            )
-        })?;
-        match &step {
-            Step::Call(again) if again.delay_ms < contract::asked_ms(&outcome) => {
-                return Err(format!("what upstream asks to wait is waited: {again:?}"));
+            let whom = target.as_ref().map(whom);
+            *whom.map_or(&mut 0, |whom| self.asked.entry(whom).or_default()) += 1;
+            let given = outcomes.get(calls as usize - 1).unwrap_or(&Value::Null);
+            let outcome = match &call.target {
+                Some(third_party::Target::Each(branches)) => self.each(branches, given)?,
+                _ => outcome(given),
+            };
+            // What is put together of several answers is in proportion to all of them.
+            let before = if function.third_party.is_some() {
+                self.size
+            } else {
+                size_of(request)
+            };
+            self.size = before + answer_size(&outcome);
+            self.elapsed += call.delay_ms;
+            if !matches!(call.target, Some(third_party::Target::Each(_))) {
+                self.elapsed += took(given, &outcome, call.timeout_ms);
             }
-            Step::Call(next) if next.body.is_some() => {}
-            Step::Call(again) => same_call(&before, again, elapsed, may_have_acted)?,
-            Step::Reply(reply) if may_have_acted => unknown(reply)?,
-            Step::Reply(_) => {}
+            let random = given
+                .get("random")
+                .and_then(Value::as_number)
+                .unwrap_or(0.5);
+            let random = random.clamp(0.0, 0.999_999);
+            let may_have_acted =
+                contract::is_unknown(&outcome) && contract::acts_again(function, &posted);
+            let before = call.state.clone();
+            let elapsed = self.elapsed;
+            step = probe::call(self.size, || {
+                let (state, outcome) = (call.state, outcome.clone());
+                exchange::resume(function, &SerdeJson, state, outcome, elapsed, random)
+            })?;
+            contract::after(target.as_ref(), &before, &outcome, &step)?;
+            match &step {
+                Step::Call(next) if next.body.is_some() => {}
+                Step::Call(again) => same_call(&before, again, elapsed, may_have_acted)?,
+                Step::Reply(reply) if may_have_acted => unknown(reply)?,
+                Step::Reply(_) => {}
+            }
+            if let Outcome::Answered { body, .. } = &outcome {
+                self.heard += body;
+            }
+            last = Some(outcome);
         }
-        if let Outcome::Answered { body, .. } = &outcome {
-            heard += body;
+    }
+
+    /// Makes several calls at once, as the shim does: what comes of all of them.
+    fn each(&mut self, branches: &[Branch], given: &Value) -> Result<Outcome, String> {
+        let given = list(given.get("branches"));
+        let begun = self.elapsed;
+        let mut end = begun;
+        let mut replies = Vec::new();
+        for (index, branch) in branches.iter().enumerate() {
+            self.elapsed = begun;
+            let step = Step::Call(Call {
+                body: Some(branch.body.clone()),
+                target: Some(branch.target.clone()),
+                delay_ms: 0.0,
+                timeout_ms: branch.timeout_ms,
+                state: branch.state.clone(),
+            });
+            let (reply, _) = self.play(step, list(given.get(index)), true)?;
+            replies.extend(reply.body);
+            end = end.max(self.elapsed);
         }
-        last = Some(outcome);
+        self.elapsed = end;
+        Ok(Outcome::Answered {
+            status: 200,
+            body: format!("{{\"replies\":[{}]}}", replies.join(",")),
+            replayed: false,
+            retry_after_s: None,
+        })
+    }
+}
+
+/// Whom a call asks.
+fn whom(target: &third_party::Target) -> &'static str {
+    match target {
+        third_party::Target::Rpc(name) => name,
+        third_party::Target::ThirdParty { .. } => "third party",
+        third_party::Target::Anybody { .. } => "anybody",
+        third_party::Target::Names(_) => "names",
+        third_party::Target::Each(_) => "each",
     }
 }
 
@@ -161,7 +253,7 @@ fn same_call(before: &State, again: &Call, elapsed: f64, may_have_acted: bool) -
     }
 }
 
-fn unknown(reply: &interlock_domain::http::Reply) -> Holds {
+fn unknown(reply: &Reply) -> Holds {
     let body = contract::error(reply)?;
     if reply.status == 504 && body.get("retryable") == Some(&Value::Bool(false)) {
         return Ok(());
@@ -235,6 +327,7 @@ fn outcome(value: &Value) -> Outcome {
         Some("broken") => Outcome::Broken,
         Some("timedOut") => Outcome::TimedOut,
         Some("unreadable") => Outcome::Unreadable,
+        Some("unset") => Outcome::Unset,
         _ => Outcome::Unsent,
     }
 }
@@ -401,4 +494,50 @@ fn depth(text: &str) -> usize {
         deepest = deepest.max(depth);
     }
     deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Value, state, whole_exchange};
+    use crate::corpus::Corpus;
+    use crate::memory::TURN;
+    use std::collections::BTreeSet;
+
+    fn of<'a>(inputs: &'a [Value], function: &str) -> Vec<&'a Value> {
+        let is_of =
+            |input: &&Value| input.get("function").and_then(Value::as_text) == Some(function);
+        inputs.iter().filter(is_of).collect()
+    }
+
+    #[test]
+    fn the_seeds_of_deliver_look_names_up_and_send_and_record() {
+        let _turn = TURN.lock();
+        let corpus = Corpus::read().expect("the corpus can be read");
+        let mut ends = BTreeSet::new();
+        for seed in of(&corpus.exchanges, "deliver") {
+            ends.insert(whole_exchange(seed).expect("it holds"));
+        }
+        for end in [
+            "deliver 500 after 1 calls",
+            "deliver 200 after 1 calls",
+            // All of it: a name, both are sent, both are recorded.
+            "deliver 200 after 2 calls, anybody 2, each 1, names 1, record_delivery 2",
+            // What must not be sent is recorded all the same.
+            "deliver 200 after 2 calls, anybody 1, each 1, names 1, record_delivery 2",
+            // A record is made again.
+            "deliver 200 after 2 calls, anybody 2, each 1, names 1, record_delivery 3",
+        ] {
+            assert!(ends.contains(end), "{end} is not among {ends:?}");
+        }
+        // Each of its steps is a state that is changed, too.
+        let steps = of(&corpus.states, "deliver")
+            .into_iter()
+            .filter_map(|seed| {
+                let end = state(seed).expect("it holds");
+                assert!(end.starts_with("read, "), "{end}");
+                seed.get("call")?.get("stage")?.get("step")?.as_number()
+            });
+        let steps: BTreeSet<u32> = steps.map(|step| step as u32).collect();
+        assert_eq!(steps, BTreeSet::from([1, 2, 3, 4]));
+    }
 }
