@@ -5,7 +5,7 @@
 mod faults;
 pub(crate) mod histories;
 pub(crate) mod interleavings;
-mod invariants;
+pub(crate) mod invariants;
 pub(crate) mod model;
 mod own_stack;
 mod report;

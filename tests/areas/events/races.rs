@@ -2,12 +2,16 @@
 
 use super::rows::{accept, claim, note};
 use crate::areas::inventory::rows::call;
-use crate::harness::calls::Adapter;
+use crate::areas::shop::calls::{CANCEL_ORDER, CHECKOUT};
+use crate::areas::shop::races::order_id;
+use crate::areas::shop::rows::{cart, with};
+use crate::harness::calls::{Adapter, callers, together};
 use crate::harness::races::{Race, Verdict, require};
 use crate::harness::stack::Bench;
+use crate::prove::invariants;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use uuid::Uuid;
@@ -22,6 +26,7 @@ pub(crate) enum DeliveryScenario {
     RecordedOnce,
     ErasedMeanwhile,
     LowOnce,
+    ToldAsDone,
 }
 
 impl Race for DeliveryScenario {
@@ -42,6 +47,7 @@ impl DeliveryScenario {
                 Self::RecordedOnce => recorded_once(bench).await?,
                 Self::ErasedMeanwhile => erased_meanwhile(bench).await?,
                 Self::LowOnce => low_once(bench).await?,
+                Self::ToldAsDone => told_as_done(bench).await?,
             }
         }
         Ok(())
@@ -348,6 +354,61 @@ tests! {
     a_subject_is_told_in_order: InOrder;
     an_attempt_is_recorded_once: RecordedOnce;
     no_mail_outlives_whom_it_is_to: ErasedMeanwhile;
+    what_is_done_is_told_and_nothing_else: ToldAsDone;
+}
+
+/// Eight want the six units of a product, and who gets one cancels at once; six sell the four of a stock at a till, and each of these
+/// sales is voided twice. What came of it is told, once each, and nothing of those who were refused.
+async fn told_as_done(bench: &Bench) -> Verdict {
+    let product = bench.products(1, 6).await[0];
+    let users = bench.users(8).await;
+    let buyers = callers(bench.stack, Adapter::Sql, &users).await;
+    let orders = together(buyers.into_iter().enumerate().map(|(n, buyer)| async move {
+        let method = ["bank_transfer", "cash_on_delivery"][n % 2];
+        let body = with(cart(&[(product, 1)]), "payment_method", method);
+        let bought = buyer.invoke(CHECKOUT, body, None).await;
+        match order_id(&bought) {
+            Some(order) if n < 4 => {
+                let order = json!({ "order_id": order });
+                buyer.invoke(CANCEL_ORDER, order, None).await
+            }
+            _ => bought,
+        }
+    }));
+    let inventory = bench.inventory("4").await;
+    let register = bench.till(inventory).await.register;
+    let sales = async {
+        let sessions = join_all((0..6).map(|_| bench.stack.connect())).await;
+        let sell = format!(
+            r#"public.pos_sale('{register}', '[{{"inventory_id": "{inventory}", "quantity": 1}}]', '[{{"type": "cash", "amount": 700}}]')"#
+        );
+        let sold = join_all(sessions.iter().map(|session| call(session, &sell))).await;
+        let ids = sold
+            .iter()
+            .flatten()
+            .filter_map(|sold| sold["sale"]["id"].as_str());
+        let voids: Vec<String> = ids
+            .take(2)
+            .flat_map(|id| [id, id])
+            .map(|id| format!("public.void_sale('{id}', 'test')"))
+            .collect();
+        let voids = sessions.iter().zip(&voids);
+        let voided = join_all(voids.map(|(session, void)| call(session, void))).await;
+        (sold, voided)
+    };
+    let (orders, (sold, voided)) = futures::join!(orders, sales);
+    let got = orders.iter().filter(|order| order.is_success()).count();
+    require!(got >= 6, "{got} got one of six units: {orders:?}");
+    let [sold, voided] = [sold, voided].map(|calls| calls.iter().flatten().count());
+    require!(
+        (sold, voided) == (4, 4),
+        "{sold} sold of four, and {voided} of four voids"
+    );
+    let ids = [users, vec![product, register]].concat();
+    let broken = invariants::broken(&bench.db, Some(&ids)).await;
+    let broken = broken.map_err(|error| format!("{error:#}"))?;
+    require!(broken.is_empty(), "{broken:?}");
+    Ok(())
 }
 
 /// Twelve buy the twelve units of a product at once; one of them makes it low.

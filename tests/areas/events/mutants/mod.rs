@@ -60,4 +60,35 @@ const COMBINED: &[Combined] = &[
         sql: None,
         race: &DeliveryScenario::ErasedMeanwhile,
     },
+    Combined {
+        name: "record_order_event: what an order comes to is not told",
+        patches: &[(
+            "record_order_event",
+            "insert into interlock.order_events (order_id, event, actor)
+    values (new.id, new.status, auth.uid());",
+            "null;",
+        )],
+        sql: None,
+        race: &DeliveryScenario::ToldAsDone,
+    },
+    Combined {
+        name: "note_sale: a sale and its void are not told",
+        patches: &[(
+            "note_sale",
+            "perform interlock.note_event(",
+            "perform jsonb_build_array(",
+        )],
+        sql: None,
+        race: &DeliveryScenario::ToldAsDone,
+    },
+    Combined {
+        name: "note_sale: what is told is told twice",
+        patches: &[(
+            "note_sale",
+            "perform interlock.note_event(",
+            "perform interlock.note_event(p_type, p_sale ->> 'id', p_sale), interlock.note_event(",
+        )],
+        sql: None,
+        race: &DeliveryScenario::ToldAsDone,
+    },
 ];
