@@ -12,6 +12,8 @@ mod over_http;
 mod races;
 #[cfg(test)]
 mod rows;
+#[cfg(test)]
+mod urls;
 
 use super::Area;
 
