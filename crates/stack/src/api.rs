@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use axum::extract::Request;
+use axum::http::Uri;
+use axum::middleware::map_request;
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
@@ -108,9 +111,29 @@ pub(crate) async fn serve() -> Result<()> {
     let config = postrust_core::AppConfig::try_from_env()?;
     let address = (config.server_host.clone(), config.server_port);
     let app = postrust_server::build(config, postrust_server::Host::SERVER).await?;
+    let router = app.router.layer(map_request(async |mut request: Request| {
+        if let Some(uri) = unquoted(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        request
+    }));
     let listener = tokio::net::TcpListener::bind(address).await?;
-    axum::serve(LenientListener(listener), app.router).await?;
+    axum::serve(LenientListener(listener), router).await?;
     Ok(())
+}
+
+/// The same with the names in `columns` as they are: supabase-js, which sends them with several rows at once, quotes them as PostgREST
+/// allows, and postrust looks for names that have quotes. `None` where there are none.
+fn unquoted(uri: &Uri) -> Option<Uri> {
+    let query = uri.query()?;
+    let is_quoted = |pair: &&str| pair.starts_with("columns=") && pair.contains("%22");
+    query.split('&').find(is_quoted)?;
+    let pairs = query.split('&').map(|pair| match is_quoted(&pair) {
+        true => pair.replace("%22", ""),
+        false => pair.to_owned(),
+    });
+    let query = pairs.collect::<Vec<_>>().join("&");
+    format!("{}?{query}", uri.path()).parse().ok()
 }
 
 fn real_postgrest() -> Option<PathBuf> {
@@ -118,4 +141,23 @@ fn real_postgrest() -> Option<PathBuf> {
     std::env::split_paths(&path)
         .map(|dir| dir.join("postgrest"))
         .find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_columns_lose_their_quotes_and_nothing_else_does() {
+        let of = |uri: &str| {
+            let uri = unquoted(&uri.parse().expect("a URI"));
+            uri.map(|uri| uri.to_string())
+        };
+        assert_eq!(
+            of("/products?columns=%22name%22%2C%22price%22&select=%22id%22").as_deref(),
+            Some("/products?columns=name%2Cprice&select=%22id%22")
+        );
+        assert_eq!(of("/products?columns=name&name=eq.%22a%22"), None);
+        assert_eq!(of("/products"), None);
+    }
 }

@@ -525,3 +525,12 @@ test("a scan whose answer is lost counts once, and completing an order sends it 
   const again = await table.pack({ ...order, action: "complete" });
   assert.equal(again.shipment_id, sent.shipment_id);
 });
+
+test("several rows are written at once", async () => {
+  const names = ["one of two", "two of two"];
+  const { data, error } = await clientOfTheShop().from("products")
+    .insert(names.map((name) => ({ name, price: 100, currency: "EUR" })))
+    .select("name, price");
+  assert.ifError(error);
+  assert.deepEqual(data, names.map((name) => ({ name, price: 100 })));
+});
