@@ -6,7 +6,7 @@ use serde::Serialize;
 /// machine down for a while slows all of them.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Figure {
-    /// `function`, `database`, `growth` or `storm`.
+    /// `function`, `database`, `growth`, `request` or `storm`.
     pub(crate) section: &'static str,
     /// What was done, such as `hot product, 16 clients, 2 ms commit`.
     pub(crate) scenario: String,

@@ -13,6 +13,7 @@ mod load;
 mod machine;
 mod plot;
 mod report;
+mod request;
 mod rows;
 mod series;
 mod server;
@@ -61,7 +62,9 @@ enum Topic {
     Function,
     /// Checkouts, claims and promo codes in the database alone.
     Database,
-    /// The same in a shop with a large catalogue and a long history.
+    /// Whole requests: function, gateway, API and database, and what each takes of them.
+    Request,
+    /// Checkouts and claims in a shop with a large catalogue and a long history.
     Growth,
     /// What is left for the others while everybody wants one product.
     Storm,
@@ -73,6 +76,7 @@ impl Topic {
             Self::Function => function::run(options).await,
             Self::Database => database::run(options).await,
             Self::Growth => growth::run(options).await,
+            Self::Request => request::run(options).await,
             Self::Storm => storm::run(options).await,
         }
     }

@@ -98,7 +98,7 @@ fn deno_lint(repo: &Repo) -> Result<()> {
             .args(["--config", &format!("functions/{function}/deno.json")])
             .arg(format!("functions/{function}/index.ts")))?;
     }
-    for peer in ["fetch", "supabase-js", "empty"] {
+    for peer in ["fetch", "supabase-js", "one-call", "reported", "empty"] {
         let folder = format!("tests/bench/peers/functions/{peer}");
         run(deno(repo)?
             .args(["check", "--no-lock", "--node-modules-dir=manual"])

@@ -60,6 +60,11 @@ pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
     ] {
         let variants = vec![
             shop.variant("interlock", workers, scan(PACK, place)),
+            shop.variant(
+                "interlock, by the report's function",
+                workers,
+                scan(REPORTED, place),
+            ),
             shop.variant("report 003", workers, scan(PEER, place)),
         ];
         figures.extend(shop.throughput(name, variants).await?);

@@ -2,8 +2,8 @@
 //! local stack runs it.
 
 use super::root;
-use super::upstream::Upstream;
 use anyhow::{Context, Result, bail};
+use serde_json::json;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -71,24 +71,25 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Returns as soon as it listens, which it does once its modules are loaded.
-    pub(crate) async fn start(deno: &Deno, folder: &str, upstream: &Upstream) -> Result<Self> {
+    /// Before the API at `address` (`host:port`), which it calls under `key`. Returns as soon as it listens, which it does
+    /// once its modules are loaded.
+    pub(crate) async fn start(deno: &Deno, folder: &str, address: &str, key: &str) -> Result<Self> {
         let root = root()?;
         let folder = root.join(folder);
-        let keys = r#"{"default": "sb_publishable_0123456789abcdefghijkl_mnopqrst"}"#;
+        let keys = json!({ "default": key }).to_string();
         let mut child = Command::new(&deno.program)
             .args(["serve", "--no-prompt", "--cached-only", "--no-lock"])
             // supabase-js is the one that `npm install` put there: nothing is fetched here.
             .arg("--node-modules-dir=manual")
             .args(["--host", "127.0.0.1", "--port", "0"])
-            .arg(format!("--allow-net={}", upstream.address))
+            .arg(format!("--allow-net={address}"))
             .arg("--allow-env")
             .arg("--config")
             .arg(folder.join("deno.json"))
             .arg(folder.join("index.ts"))
             .current_dir(&folder)
             .env_clear()
-            .env("SUPABASE_URL", format!("http://{}", upstream.address))
+            .env("SUPABASE_URL", format!("http://{address}"))
             .env("SUPABASE_PUBLISHABLE_KEYS", keys)
             .env("DENO_DIR", root.join("target/bench-deno"))
             .env("DENO_NO_UPDATE_CHECK", "1")
@@ -122,17 +123,7 @@ impl Process {
 
     /// The time that all its threads have been running on a processor.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        let pid = self.child.id().context("the function has ended")?;
-        let mut nanoseconds = 0;
-        // In `stat` there are hundredths of a second; here there are nanoseconds.
-        for thread in fs::read_dir(format!("/proc/{pid}/task"))
-            .context("CPU time is read from /proc, which only Linux has")?
-        {
-            let times = fs::read_to_string(thread?.path().join("schedstat"))?;
-            let running = times.split(' ').next().unwrap_or_default();
-            nanoseconds += running.parse::<u64>()?;
-        }
-        Ok(Duration::from_nanos(nanoseconds))
+        cpu(self.child.id().context("the function has ended")?)
     }
 
     /// Ends it and waits until it is gone.
@@ -140,4 +131,18 @@ impl Process {
         self.child.kill().await?;
         Ok(())
     }
+}
+
+/// The time that all threads of a process have been running on a processor.
+pub(crate) fn cpu(pid: u32) -> Result<Duration> {
+    let mut nanoseconds = 0;
+    // In `stat` there are hundredths of a second; here there are nanoseconds.
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))
+        .context("CPU time is read from /proc, which only Linux has")?
+    {
+        let times = fs::read_to_string(thread?.path().join("schedstat"))?;
+        let running = times.split(' ').next().unwrap_or_default();
+        nanoseconds += running.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanoseconds))
 }

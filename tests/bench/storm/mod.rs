@@ -1,7 +1,7 @@
 //! Whether one hot product takes the shop with it: checkouts of many other products while everybody
 //! wants the same one, through an API with few connections.
 
-mod shop;
+pub(crate) mod shop;
 
 use crate::figure::{Figure, Options, progress};
 use crate::http::call_for;

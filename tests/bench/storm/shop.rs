@@ -47,8 +47,12 @@ pub(crate) enum Buyers {
 /// The shop, for as long as it is not closed.
 pub(crate) struct Shop {
     variables: BTreeMap<String, String>,
-    tokens: Vec<String>,
-    cold: Vec<Uuid>,
+    /// The stack's processes, by the names of its parts.
+    pub(crate) pids: BTreeMap<String, u32>,
+    /// Of each buyer.
+    pub(crate) tokens: Vec<String>,
+    /// Products of which everybody has enough.
+    pub(crate) cold: Vec<Uuid>,
     hot: Uuid,
     hot_in_slots: Uuid,
     gated: Uuid,
@@ -65,7 +69,7 @@ impl Shop {
         let program = std::env::var_os("INTERLOCK_STACK").context(
             "INTERLOCK_STACK does not say which program starts a stack: use `npm run bench`",
         )?;
-        let (guard, leash, variables) = start(PathBuf::from(program)).await?;
+        let (guard, leash, variables, pids) = start(PathBuf::from(program)).await?;
         let admin = connect(&variables).await?;
         slow_down(&admin).await?;
         rows::lift_limits(&admin).await?;
@@ -104,11 +108,39 @@ impl Shop {
             peer_hot,
             admin,
             variables,
+            pids,
             leash,
             guard,
         };
         shop.wait_for_peer().await?;
         Ok(shop)
+    }
+
+    /// Has the peers sell the cold products, too, by the reports' own checkout.
+    pub(crate) async fn add_reported(&self) -> Result<()> {
+        rows::add_peers(&self.admin, &[include_str!("../peers/request.sql")]).await?;
+        add_products(&self.admin, "bench_peers.products", &self.cold).await?;
+        rows::vacuum_what_has_rows(&self.admin).await?;
+        self.admin
+            .batch_execute("notify pgrst, 'reload schema'")
+            .await?;
+        let address = format!("{}/rest/v1/bench_products?limit=1", self.told("API_URL")?);
+        let http = reqwest::Client::new();
+        let mut again = tokio::time::interval(Duration::from_millis(100));
+        for _ in 0..100 {
+            again.tick().await;
+            let request = http.get(&address).bearer_auth(&self.tokens[0]);
+            let request = request.header("apikey", self.told("ANON_KEY")?);
+            if request.send().await?.status().is_success() {
+                return Ok(());
+            }
+        }
+        bail!("the API does not find the peer's tables")
+    }
+
+    /// What the stack tells of itself.
+    pub(crate) fn told(&self, name: &str) -> Result<&str> {
+        variable(&self.variables, name)
     }
 
     /// Says how many checkouts of one product may run at a time.
@@ -188,7 +220,14 @@ fn uuids(count: usize) -> Vec<Uuid> {
     (0..count).map(|_| Uuid::new_v4()).collect()
 }
 
-async fn start(program: PathBuf) -> Result<(Child, ChildStdin, BTreeMap<String, String>)> {
+type Started = (
+    Child,
+    ChildStdin,
+    BTreeMap<String, String>,
+    BTreeMap<String, u32>,
+);
+
+async fn start(program: PathBuf) -> Result<Started> {
     let folder = program
         .ancestors()
         .nth(2)
@@ -233,7 +272,8 @@ async fn start(program: PathBuf) -> Result<(Child, ChildStdin, BTreeMap<String, 
         .iter()
         .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
         .collect();
-    Ok((guard, leash, variables))
+    let pids = serde_json::from_value(status["pids"].clone()).context("the parts' processes")?;
+    Ok((guard, leash, variables, pids))
 }
 
 fn variable<'a>(variables: &'a BTreeMap<String, String>, name: &str) -> Result<&'a str> {
