@@ -49,7 +49,7 @@ create domain interlock.http_status as int
   constraint http_status_range check (value between 100 and 599);
 
 -- Whether webhooks may be sent to a URL: https, a name that the public DNS can have (no address in whatever notation, no
--- name of one label, none that is local by its ending), no user, no fragment. Where they may go anywhere
+-- name of one label, none that is local by its ending), a port that there is, no user, no fragment. Where they may go anywhere
 -- (settings.webhooks_anywhere, for development) any http or https URL will do.
 --
 -- Callers: interlock.find_webhook_problems, and interlock.claim_deliveries each time that something is sent there.
@@ -65,7 +65,7 @@ as $$
   select char_length(p_url) <= 2000
     and p_url ~ '^https?://[^/?#@\\[:space:][:cntrl:]]+([/?][^#\\[:space:][:cntrl:]]*)?$'
     and (p_anywhere or coalesce(
-      h.host ~ '^([a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?[.])+[a-z]([a-z0-9-]{0,61}[a-z0-9])?(:[0-9]{1,5})?$'
+      h.host ~ '^([a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?[.])+[a-z]([a-z0-9-]{0,61}[a-z0-9])?(:([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$'
       and h.host !~ '(^|[.])(localhost|local|localdomain|internal|intranet|lan|home|corp|private|arpa|onion|test|invalid)(:[0-9]+)?$',
       false
     ))
@@ -3796,7 +3796,7 @@ comment on function interlock.has_deliveries_due is
 comment on function interlock.is_refused is
   'Whether an API has refused a call for good, so that the same one will be refused again.';
 comment on function interlock.is_webhook_url is
-  'Whether webhooks may be sent to a URL: https, a name that the public DNS can have (no address in whatever notation, no name of one label, none that is local by its ending), no user, no fragment.';
+  'Whether webhooks may be sent to a URL: https, a name that the public DNS can have (no address in whatever notation, no name of one label, none that is local by its ending), a port that there is, no user, no fragment.';
 comment on function interlock.list_deliveries is
   'What public.list_deliveries does, with its owner''s rights: what was sent to endpoints or is to be sent there, the newest first, with each attempt, a page at a time.';
 comment on function interlock.list_webhook_endpoints is

@@ -48,7 +48,7 @@ comment on function interlock.has_deliveries_due is
 comment on function interlock.is_refused is
   'Whether an API has refused a call for good, so that the same one will be refused again.';
 comment on function interlock.is_webhook_url is
-  'Whether webhooks may be sent to a URL: https, a name that the public DNS can have (no address in whatever notation, no name of one label, none that is local by its ending), no user, no fragment.';
+  'Whether webhooks may be sent to a URL: https, a name that the public DNS can have (no address in whatever notation, no name of one label, none that is local by its ending), a port that there is, no user, no fragment.';
 comment on function interlock.list_deliveries is
   'What public.list_deliveries does, with its owner''s rights: what was sent to endpoints or is to be sent there, the newest first, with each attempt, a page at a time.';
 comment on function interlock.list_webhook_endpoints is

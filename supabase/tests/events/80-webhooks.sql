@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(185);
+select plan(188);
 
 insert into auth.users (id, aud, role, email)
 values
@@ -63,7 +63,7 @@ update interlock.settings set webhooks_anywhere = false;
 select ok(interlock.is_webhook_url(u.url, false), u.url)
 from (values
   ('https://shop.example.com'), ('https://shop.example.com/'), ('https://shop.example.com:8443/hook?a=1&b=%20'),
-  ('https://xn--bcher-kva.example/hook'), ('https://a-b.c_d.example.co.uk/x')
+  ('https://xn--bcher-kva.example/hook'), ('https://shop.example.com:65535/'), ('https://a-b.c_d.example.co.uk/x')
 ) as u (url);
 select ok(not interlock.is_webhook_url(u.url, false), 'not ' || u.url)
 from (values
@@ -73,7 +73,8 @@ from (values
   ('https://a.localhost/'), ('https://router.lan/'), ('https://user@shop.example.com/'), ('https://user:pass@shop.example.com/'),
   ('https://shop.example.com@127.0.0.1/'), ('https://shop.example.com\@127.0.0.1/'), ('https://shop.example.com/#x'), ('https://shop.example.com./'), ('https://SHOP.example.com/'),
   ('https://shop.example.com /'), (E'https://shop.example.com/\r\nx: y'), ('https://'), ('https:///x'), ('ftp://shop.example.com/'), ('javascript:alert(1)'),
-  (' https://shop.example.com/'), ('https://shop.example.com/' || repeat('a', 2000)), ('https://１２７.0.0.1/'), ('https://shop.example.com%2f@127.0.0.1/')
+  (' https://shop.example.com/'), ('https://shop.example.com/' || repeat('a', 2000)), ('https://１２７.0.0.1/'), ('https://shop.example.com%2f@127.0.0.1/'),
+  ('https://shop.example.com:65536/'), ('https://shop.example.com:99999/')
 ) as u (url);
 select ok(interlock.is_webhook_url(u.url, true), 'for development ' || u.url)
 from (values ('http://127.0.0.1:5000/hook'), ('http://localhost/'), ('http://[::1]:80/x'), ('https://shop.example.com/')) as u (url);
