@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the benchmark, on a stack of its own.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs;
 use std::process::Command;
 
@@ -9,7 +10,7 @@ use anyhow::Result;
 use crate::command::{cargo, run};
 use crate::repo::Repo;
 use crate::test::LocalStack;
-use crate::{build, ensure, stack};
+use crate::{build, ensure};
 
 /// A load generator must not take the machine that it measures.
 const PROFILE: &str = "load";
@@ -25,8 +26,15 @@ pub(crate) fn bench(repo: &Repo, args: &[String]) -> Result<()> {
         return run(&mut bench);
     }
     build::build(repo, &build::Args::default())?;
-    // Sections that need a stack of another kind start it themselves.
-    bench.env("INTERLOCK_STACK", stack::binary(repo, true)?);
+    // Sections that need a stack of another kind start it themselves; its gateway and API are measured with what they serve.
+    let mut stack = cargo(&["build", "--quiet", "--profile", PROFILE]);
+    stack.args(["--package", "interlock-stack"]);
+    run(stack.current_dir(&repo.root))?;
+    let stack = repo.target.join(PROFILE).join("interlock-stack");
+    bench.env(
+        "INTERLOCK_STACK",
+        stack.with_extension(env::consts::EXE_EXTENSION),
+    );
     eprintln!("starting a stack …");
     on_own_stack(repo, |variables| run(bench.envs(variables)))
 }
