@@ -107,11 +107,13 @@ fn of_function(name: &str, call: &Value) -> Result<Vec<(String, String)>> {
     }
     let mut files = Vec::new();
     for (seq, (title, example)) in examples.into_iter().flatten().enumerate() {
+        // What only reads takes no key.
+        let reads = example["value"]["action"] == "get";
         let request = Request {
             title,
             seq: seq + 1,
             url: format!("/functions/v1/{name}"),
-            headers: &headers,
+            headers: if reads { &[] } else { &headers },
             // For somebody else only staff call.
             caller: match example["value"].get("on_behalf_of") {
                 Some(_) => Some("STAFF"),

@@ -11,6 +11,7 @@ mod errors;
 pub(crate) mod events;
 mod requests;
 pub(crate) mod rpcs;
+mod samples;
 mod shapes;
 
 use anyhow::{Context, Result, bail};

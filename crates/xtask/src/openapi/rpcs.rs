@@ -9,6 +9,7 @@ use interlock_domain::errors::Code;
 use serde_json::{Map, Value, json};
 
 use super::answers::Answers;
+use super::samples;
 use crate::comments::{folders, sql_files};
 use crate::repo::Repo;
 
@@ -149,6 +150,12 @@ fn path(name: &str, rpc: &Rpc, answers: &Answers) -> Result<Value> {
             example.insert(parameter.name.clone(), sample(parameter));
         }
         properties.insert(parameter.name.clone(), schema);
+    }
+    for (parameter, value) in samples::of(name).as_object().into_iter().flatten() {
+        if !properties.contains_key(parameter) {
+            bail!("the example of public.{name} has {parameter}, which it does not take");
+        }
+        example.insert(parameter.clone(), value.clone());
     }
     let mut body =
         json!({ "type": "object", "properties": properties, "additionalProperties": false });
