@@ -272,6 +272,42 @@ test("commands that are not run are there, with their options", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("what the pages ask of Supabase's own CLI it takes", () => {
+  const wrong = [];
+  /** @type {Map<string, string>} */
+  const helps = new Map();
+  for (const page of pages()) {
+    const text = readFileSync(new URL(page, root), "utf8");
+    // The words of the command, up to its first option, argument or the end of the code.
+    for (
+      const [, words = "", rest = ""] of text.matchAll(
+        /\bnpx supabase ((?:[a-z][a-z-]+(?= |`|$) ?)+)([^\n`#]*)/gm,
+      )
+    ) {
+      const command = words.trim();
+      if (!helps.has(command)) {
+        const { stdout } = spawnSync(
+          fileURLToPath(new URL("node_modules/.bin/supabase", root)),
+          [...command.split(" "), "--help"],
+          { encoding: "utf8" },
+        );
+        helps.set(command, stdout);
+      }
+      const help = helps.get(command) ?? "";
+      if (!help.includes(`supabase ${command} [flags]`)) {
+        wrong.push(`${page}: no command ${command}`);
+      }
+      for (const [option] of rest.matchAll(/(?<=^|\s)--?[a-z][a-z-]*/g)) {
+        if (!help.includes(option)) {
+          wrong.push(`${page}: ${command} has no ${option}`);
+        }
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+  assert.ok(helps.size > 8, [...helps.keys()].join(", "));
+});
+
 for (const file of ["docs/openapi.json", "docs/openapi-rpc.json"]) {
   test(`${file} is sound`, () => {
     const { stdout } = spawnSync(process.execPath, [
