@@ -567,7 +567,7 @@ $$;
 -- public (`public`). For a mail, or a call of a CRM, the function adds the key (`outlet`), which is not here.
 --
 -- A session that has planned while the queue was empty would read all of it for each delivery when it no longer is: so nothing is read but by
--- index (enable_seqscan).
+-- index (enable_seqscan), and what costs more than anything by that is not compiled for it (jit).
 --
 -- Callers: anon, authenticated and service_role, through public.claim_deliveries, of the function deliver.
 -- Locks: as interlock.make_deliveries; the endpoints that are active, by id; deliveries of theirs, accounts that mails are written to, skip
@@ -582,6 +582,7 @@ set search_path = ''
 set lock_timeout = '2s'
 set timezone = 'UTC'
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_now constant timestamptz := interlock.clock();

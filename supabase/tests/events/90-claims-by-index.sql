@@ -68,8 +68,6 @@ from interlock.outbox b
 where b.type = 'tap.much'
 order by b.position;
 analyze interlock.deliveries;
--- In a transaction that has deleted much Postgres would rather read all.
-set local enable_seqscan = off;
 drop table read_before;
 create temporary table read_before as select * from pg_temp.read();
 create temporary table ordered_answer as select public.claim_deliveries('a-worker-who-reads-little-and-says-so', 20) as answer;
