@@ -518,8 +518,9 @@ $$;
 -- settings.deliver_url says where it is, the vault's secret interlock_deliver_secret what it is called with. Where they are
 -- not, `npm run deliver` or another scheduler calls it.
 --
--- A call sends a few deliveries of each endpoint, so the job calls it again, a second later, for as long as something is due. Answers how often
--- it was called: 1, or 0 if nothing is to be done.
+-- A call sends a few deliveries of each endpoint, so the job calls it again, a second later, for as long as something is due and calls come to
+-- something. They do not where the secret is wrong, say, or where a receiver refuses all: once something has been due for a minute in which no
+-- delivery came to its end, there is one call a minute. Answers 1 if it is to be called again, or 0.
 --
 -- Callers: the jobs of interlock.jobs.
 -- Locks: none.
@@ -531,13 +532,17 @@ set search_path = ''
 as $$
 declare
   v_url constant text := (select s.deliver_url from interlock.settings s);
+  v_due_since timestamptz;
   v_secret text;
 begin
   if v_url is null
     or to_regprocedure('net.http_post(text, jsonb, jsonb, jsonb, integer)') is null
     or to_regclass('vault.decrypted_secrets') is null
-    or not interlock.has_deliveries_due()
   then
+    return 0;
+  end if;
+  v_due_since := interlock.deliveries_due_since();
+  if v_due_since is null then
     return 0;
   end if;
   execute 'select s.decrypted_secret from vault.decrypted_secrets s where s.name = $1'
@@ -551,7 +556,12 @@ begin
   using v_url, '{}'::jsonb, '{}'::jsonb, jsonb_build_object(
     'content-type', 'application/json', 'x-deliver-secret', v_secret
   ), 60000;
-  return 1;
+  return case
+    when v_due_since > interlock.clock() - interval '1 minute'
+      or exists (select from interlock.deliveries d where d.ended_at > interlock.clock() - interval '1 minute')
+    then 1
+    else 0
+  end;
 end
 $$;
 
@@ -899,6 +909,47 @@ begin
     perform interlock.raise_error('WEBHOOK_ENDPOINT_NOT_FOUND', jsonb_build_object('endpoint_id', p_endpoint_id));
   end if;
   return jsonb_build_object('success', true, 'endpoint_id', p_endpoint_id);
+end
+$$;
+
+-- Since when something is to be delivered that a worker could take now; null if there is nothing. What another worker has, and what an earlier
+-- delivery of its subject holds back where order is asked for, nobody can.
+--
+-- Callers: interlock.call_deliver.
+-- Locks: none.
+create function interlock.deliveries_due_since()
+returns timestamptz
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return least(
+    (
+      select min(f.next_attempt_at)
+      from interlock.webhook_endpoints w
+      cross join lateral (
+        select d.next_attempt_at
+        from interlock.deliveries d
+        where d.endpoint_id = w.id
+          and d.state = 'pending'
+          and d.next_attempt_at <= interlock.clock()
+          and (d.lease is null or d.lease_until <= interlock.clock())
+          and not (w.ordered and exists (
+            select
+            from interlock.deliveries b
+            where b.endpoint_id = d.endpoint_id
+              and b.subject = d.subject
+              and b.state = 'pending'
+              and b.id < d.id
+          ))
+        order by d.next_attempt_at, d.id
+        limit 1
+      ) f
+      where w.active
+    ),
+    (select n.created_at from interlock.new_events(1) n)
+  );
 end
 $$;
 
@@ -1349,30 +1400,6 @@ set search_path = ''
 as $$
 begin
   return interlock.format_amount(p_amount, p_currency, p_language) || U&'\00A0' || p_currency;
-end
-$$;
-
--- Whether there is anything to deliver at this moment that no worker has.
---
--- Callers: interlock.call_deliver.
--- Locks: none.
-create function interlock.has_deliveries_due()
-returns boolean
-language plpgsql
-stable
-set search_path = ''
-as $$
-begin
-  return exists (
-    select
-    from interlock.webhook_endpoints w
-    join interlock.deliveries d on d.endpoint_id = w.id
-    where w.active
-      and d.state = 'pending'
-      and d.next_attempt_at <= interlock.clock()
-      and (d.lease is null or d.lease_until <= interlock.clock())
-  )
-  or exists (select from interlock.new_events(1));
 end
 $$;
 
@@ -2284,7 +2311,7 @@ $$;
 -- Events of which no deliveries were made yet, p_limit of them at most, in no order; none where nobody listens. What is new, and why it is named
 -- so, interlock.make_deliveries says, which takes them in their order.
 --
--- Callers: interlock.has_deliveries_due, the view interlock.queues.
+-- Callers: interlock.deliveries_due_since, the view interlock.queues.
 -- Locks: none.
 -- They are found by index, whatever Postgres expects: of a table that was always empty it expects rows, and so to find the first one at once.
 -- Not compiled (jit), which what is forbidden costs enough for.
@@ -3766,6 +3793,8 @@ comment on function interlock.crm_calls is
   'The calls of CRMs that deliveries come to, by their ids.';
 comment on function interlock.delete_webhook_endpoint is
   'What public.delete_webhook_endpoint does, with its owner''s rights: removes an endpoint with its secrets, and with what was sent or was still to be sent there.';
+comment on function interlock.deliveries_due_since is
+  'Since when something is to be delivered that a worker could take now; null if there is nothing.';
 comment on function interlock.delivery_pause is
   'How long a delivery rests after so many failed attempts; null when it is given up: eleven attempts in some three days, and up to a fifth more each time, so that what failed together does not come again together.';
 comment on function interlock.event_id is
@@ -3792,8 +3821,6 @@ comment on function interlock.first_kilobyte is
   'What of a text fits into a kilobyte of UTF-8, by whole characters.';
 comment on function interlock.format_money is
   'An amount in minor units with its currency, as people read it; a blank that does not break stands between.';
-comment on function interlock.has_deliveries_due is
-  'Whether there is anything to deliver at this moment that no worker has.';
 comment on function interlock.is_refused is
   'Whether an API has refused a call for good, so that the same one will be refused again.';
 comment on function interlock.is_webhook_url is

@@ -4903,6 +4903,10 @@ export type Database = {
         Args: { "p_endpoint_id": string };
         Returns: Json;
       };
+      "deliveries_due_since": {
+        Args: Record<PropertyKey, never>;
+        Returns: string;
+      };
       "delivery_pause": {
         Args: { "p_attempts": number; "p_retry_after_s": number };
         Returns: string;
@@ -5645,10 +5649,6 @@ export type Database = {
       "grant_slots": {
         Args: { "p_owner_id": string; "p_slots": number; "p_units": number };
         Returns: undefined;
-      };
-      "has_deliveries_due": {
-        Args: Record<PropertyKey, never>;
-        Returns: boolean;
       };
       "has_other_order": {
         Args: { "p_order_id": string; "p_user_id": string };

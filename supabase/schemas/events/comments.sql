@@ -17,6 +17,8 @@ comment on function interlock.crm_calls is
   'The calls of CRMs that deliveries come to, by their ids.';
 comment on function interlock.delete_webhook_endpoint is
   'What public.delete_webhook_endpoint does, with its owner''s rights: removes an endpoint with its secrets, and with what was sent or was still to be sent there.';
+comment on function interlock.deliveries_due_since is
+  'Since when something is to be delivered that a worker could take now; null if there is nothing.';
 comment on function interlock.delivery_pause is
   'How long a delivery rests after so many failed attempts; null when it is given up: eleven attempts in some three days, and up to a fifth more each time, so that what failed together does not come again together.';
 comment on function interlock.event_id is
@@ -43,8 +45,6 @@ comment on function interlock.first_kilobyte is
   'What of a text fits into a kilobyte of UTF-8, by whole characters.';
 comment on function interlock.format_money is
   'An amount in minor units with its currency, as people read it; a blank that does not break stands between.';
-comment on function interlock.has_deliveries_due is
-  'Whether there is anything to deliver at this moment that no worker has.';
 comment on function interlock.is_refused is
   'Whether an API has refused a call for good, so that the same one will be refused again.';
 comment on function interlock.is_webhook_url is

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(22);
+select plan(27);
 
 update interlock.settings set webhooks_anywhere = true, deliver_url = null;
 delete from interlock.webhook_endpoints;
@@ -66,6 +66,29 @@ select is(interlock.call_deliver(), 0, 'what a worker has is not called for');
 update interlock.deliveries d set lease_until = now();
 select is(interlock.call_deliver(), 1, 'unless it has had it for too long');
 
+-- Where nothing gets through: one call each minute.
+update interlock.deliveries d set lease = null, lease_until = null, next_attempt_at = now() - interval '2 minutes';
+delete from net.calls;
+select is(interlock.call_deliver(), 0, 'what was due for a minute, in which nothing was delivered, is no reason to call at once');
+select is((select count(*) from net.calls), 1::bigint, 'but to call each minute');
+insert into interlock.deliveries (position, transaction, endpoint_id, subject, state, ended_at)
+select interlock.note_event('tap.due', 'y', '{}'), pg_current_xact_id(), w.id, 'y', 'delivered', now() - interval '59 seconds' from interlock.webhook_endpoints w;
+update interlock.delivery_cursor set seen = format('%s:%1$s:', pg_current_xact_id()::text::bigint + 1)::pg_snapshot;
+select is(interlock.call_deliver(), 1, 'as long as something is, it is one');
+delete from interlock.deliveries d where d.subject = 'y';
+insert into interlock.deliveries (position, transaction, endpoint_id, subject, next_attempt_at)
+select interlock.note_event('tap.due', 'x', '{}'), pg_current_xact_id(), w.id, 'x', now() from interlock.webhook_endpoints w;
+update interlock.delivery_cursor set seen = format('%s:%1$s:', pg_current_xact_id()::text::bigint + 1)::pg_snapshot;
+update interlock.deliveries d
+set next_attempt_at = now() + interval '1 minute'
+where d.id = (select min(q.id) from interlock.deliveries q);
+select is(interlock.deliveries_due_since(), now(), 'whichever may go first is due');
+update interlock.webhook_endpoints set ordered = true;
+select is(interlock.deliveries_due_since(), null, 'unless order is asked for, and the one before it waits');
+update interlock.webhook_endpoints set ordered = false;
+delete from interlock.deliveries d where d.id > (select min(q.id) from interlock.deliveries q);
+update interlock.deliveries d set next_attempt_at = now();
+
 -- The whole job: for as long as what was called leaves something.
 delete from net.calls;
 create function pg_temp.send_one()
@@ -124,7 +147,7 @@ as $$
   select t.seq_tup_read + t.idx_tup_fetch from pg_stat_xact_user_tables t where t.relid = 'interlock.outbox'::regclass
 $$;
 create temporary table read_before as select pg_temp.read() as tuples;
-select is(interlock.has_deliveries_due(), false, 'all that happened under it was seen');
+select is(interlock.deliveries_due_since(), null, 'all that happened under it was seen');
 select is(interlock.make_deliveries(100), 0, 'and there is nothing to make of it');
 create function pg_temp.waiting()
 returns bigint

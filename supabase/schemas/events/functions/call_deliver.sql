@@ -2,8 +2,9 @@
 -- settings.deliver_url says where it is, the vault's secret interlock_deliver_secret what it is called with. Where they are
 -- not, `npm run deliver` or another scheduler calls it.
 --
--- A call sends a few deliveries of each endpoint, so the job calls it again, a second later, for as long as something is due. Answers how often
--- it was called: 1, or 0 if nothing is to be done.
+-- A call sends a few deliveries of each endpoint, so the job calls it again, a second later, for as long as something is due and calls come to
+-- something. They do not where the secret is wrong, say, or where a receiver refuses all: once something has been due for a minute in which no
+-- delivery came to its end, there is one call a minute. Answers 1 if it is to be called again, or 0.
 --
 -- Callers: the jobs of interlock.jobs.
 -- Locks: none.
@@ -15,13 +16,17 @@ set search_path = ''
 as $$
 declare
   v_url constant text := (select s.deliver_url from interlock.settings s);
+  v_due_since timestamptz;
   v_secret text;
 begin
   if v_url is null
     or to_regprocedure('net.http_post(text, jsonb, jsonb, jsonb, integer)') is null
     or to_regclass('vault.decrypted_secrets') is null
-    or not interlock.has_deliveries_due()
   then
+    return 0;
+  end if;
+  v_due_since := interlock.deliveries_due_since();
+  if v_due_since is null then
     return 0;
   end if;
   execute 'select s.decrypted_secret from vault.decrypted_secrets s where s.name = $1'
@@ -35,6 +40,11 @@ begin
   using v_url, '{}'::jsonb, '{}'::jsonb, jsonb_build_object(
     'content-type', 'application/json', 'x-deliver-secret', v_secret
   ), 60000;
-  return 1;
+  return case
+    when v_due_since > interlock.clock() - interval '1 minute'
+      or exists (select from interlock.deliveries d where d.ended_at > interlock.clock() - interval '1 minute')
+    then 1
+    else 0
+  end;
 end
 $$;
