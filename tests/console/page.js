@@ -70,3 +70,47 @@ export async function accessible(page) {
   );
   assert.deepEqual(violations, []);
 }
+
+/** Of everybody whom the seed knows. */
+export const PASSWORD = "interlock";
+
+/**
+ * @param {import("playwright-core").Page} page
+ * @param {string} name
+ * @param {string} [password]
+ */
+export async function signIn(page, name, password = PASSWORD) {
+  await page.fill("#email", `${name}@example.com`);
+  await page.fill("#password", password);
+  await page.keyboard.press("Enter");
+}
+
+/**
+ * A page as staff see it.
+ * @param {string} link
+ * @param {import("playwright-core").BrowserContextOptions} [options]
+ */
+export async function asStaff(link, options) {
+  const all = await visit(link, options);
+  await signIn(all.page, "staff");
+  await all.page.waitForSelector(".who");
+  await all.page.waitForSelector("[data-ready]");
+  return all;
+}
+
+/**
+ * Does what is offered, and waits until it is done.
+ * @param {import("playwright-core").Page} page
+ * @param {string} deed
+ * @param {(dialog: import("playwright-core").Locator) => Promise<unknown>} [fill]
+ */
+export async function act(page, deed, fill) {
+  await page.locator(`[data-deed="${deed}"]`).first().click();
+  const dialog = page.locator("#ask");
+  await dialog.waitFor();
+  await fill?.(dialog);
+  await page.click("#ask-yes");
+  await dialog.waitFor({ state: "detached" });
+  await page.waitForSelector("[data-ready]");
+  assert.match(await page.textContent("#told") ?? "", /^Done: /);
+}

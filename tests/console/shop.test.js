@@ -4,7 +4,16 @@ import { randomUUID } from "node:crypto";
 import process from "node:process";
 import { after, before, test } from "node:test";
 import pg from "pg";
-import { accessible, browser, url, visit } from "./page.js";
+import {
+  accessible,
+  act,
+  asStaff,
+  browser,
+  PASSWORD,
+  signIn,
+  url,
+  visit,
+} from "./page.js";
 
 const {
   API_URL: api,
@@ -18,7 +27,6 @@ if (!api || !database || !key || !secret || !stripe || !card) {
   throw new Error("the stack's variables are not set");
 }
 
-const PASSWORD = "interlock";
 const BEANS = "9d0d0000-0000-4000-8000-000000000002";
 const BATCH = "ba7c4000-0000-4000-8000-000000000005";
 
@@ -104,47 +112,6 @@ before(async () => {
   await db.connect();
 });
 after(() => db.end());
-
-/**
- * @param {import("playwright-core").Page} page
- * @param {string} name
- * @param {string} [password]
- */
-async function signIn(page, name, password = PASSWORD) {
-  await page.fill("#email", `${name}@example.com`);
-  await page.fill("#password", password);
-  await page.keyboard.press("Enter");
-}
-
-/**
- * A page as staff see it.
- * @param {string} link
- * @param {import("playwright-core").BrowserContextOptions} [options]
- */
-async function asStaff(link, options) {
-  const all = await visit(link, options);
-  await signIn(all.page, "staff");
-  await all.page.waitForSelector(".who");
-  await all.page.waitForSelector("[data-ready]");
-  return all;
-}
-
-/**
- * Does what is offered, and waits until it is done.
- * @param {import("playwright-core").Page} page
- * @param {string} deed
- * @param {(dialog: import("playwright-core").Locator) => Promise<unknown>} [fill]
- */
-async function act(page, deed, fill) {
-  await page.locator(`[data-deed="${deed}"]`).first().click();
-  const dialog = page.locator("#ask");
-  await dialog.waitFor();
-  await fill?.(dialog);
-  await page.click("#ask-yes");
-  await dialog.waitFor({ state: "detached" });
-  await page.waitForSelector("[data-ready]");
-  assert.match(await page.textContent("#told") ?? "", /^Done: /);
-}
 
 /** @param {import("playwright-core").Page} page */
 const states = (page) => page.locator(".row-head .chip").allTextContents();

@@ -132,7 +132,7 @@ fn load(console: &Rc<Console>, list: List, page: Page, after: Option<String>) {
     }
     replace(&by_id::<Element>("more"), &[]);
     spawn_local(async move {
-        let answer = console.shop.rpc("browse_shop", &arguments).await;
+        let answer = console.shop.read("browse_shop", &arguments).await;
         if !console.is_shown(drawing) {
             return;
         }

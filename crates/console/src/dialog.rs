@@ -106,7 +106,7 @@ fn ask(console: &Rc<Console>, action: &Action) {
         let (console, action) = (console.clone(), action.clone());
         let (dialog, submit) = (open.clone(), submit.clone());
         spawn_local(async move {
-            let outcome = console.shop.rpc(action.deed.rpc(), &arguments).await;
+            let outcome = console.shop.act(action.deed.rpc(), &arguments).await;
             let _ = submit.remove_attribute("aria-disabled");
             match outcome {
                 Ok(_) => {

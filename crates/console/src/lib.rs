@@ -10,6 +10,7 @@ pub mod health;
 pub mod lists;
 pub mod money;
 pub mod race;
+pub mod replica;
 pub mod reports;
 pub mod route;
 pub mod session;

@@ -36,7 +36,7 @@ pub(crate) fn start() {
             Ok((200, config)) => {
                 let setting = |name: &str| config[name].as_str().unwrap_or_default();
                 Rc::new(Console {
-                    shop: Shop::new(setting("url"), setting("key")),
+                    shop: Shop::new(setting("url"), setting("key"), config["replica"].as_str()),
                     lab: (config["lab"] == true).then(Lab::default),
                     shown: RefCell::default(),
                     drawing: Cell::new(0),

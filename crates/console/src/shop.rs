@@ -1,14 +1,17 @@
 //! The project's API, called as whoever is signed in.
 
 use std::cell::RefCell;
+use std::pin::pin;
 
+use futures::future::{Either, select};
 use futures::lock::Mutex;
-use postgrest::Postgrest;
+use postgrest::{Builder, Postgrest};
 use serde_json::{Value, json};
 use web_sys::{Headers, RequestInit, Storage};
 
-use crate::calls::{Trouble, fetch};
+use crate::calls::{Trouble, fetch, pause};
 use crate::dom::window;
+use crate::replica::{self, Place, Replica};
 use crate::session::{self, Session};
 use crate::texts::shop as texts;
 
@@ -31,11 +34,12 @@ pub(crate) struct Shop {
     session: RefCell<Option<Session>>,
     /// A refresh token is good for once, so one call at a time asks for the next.
     renewing: Mutex<()>,
+    replica: Option<Replica>,
 }
 
 impl Shop {
-    /// The shop of a project; with the session that the tab has kept, if it has been loaded anew.
-    pub(crate) fn new(url: &str, key: &str) -> Self {
+    /// The shop of a project, which may have a replica; with the session that the tab has kept, if it has been loaded anew.
+    pub(crate) fn new(url: &str, key: &str, replica: Option<&str>) -> Self {
         let kept = storage().and_then(|storage| storage.get_item(KEPT).ok()?);
         let kept = kept.and_then(|kept| serde_json::from_str(&kept).ok());
         Self {
@@ -43,6 +47,7 @@ impl Shop {
             key: key.to_owned(),
             session: RefCell::new(kept.and_then(|kept: Value| Session::read(&kept, now_s()))),
             renewing: Mutex::new(()),
+            replica: replica.map(Replica::new),
         }
     }
 
@@ -137,16 +142,82 @@ impl Shop {
         }
     }
 
-    /// Calls an RPC.
+    /// Calls an RPC that writes: what is read from now on has to have it.
+    pub(crate) async fn act(&self, name: &str, arguments: &Value) -> Result<Value, Fault> {
+        let outcome = self.rpc(name, arguments).await;
+        // Also one that got no answer may have written.
+        if let Some(replica) = &self.replica {
+            replica.note_deed();
+        }
+        outcome
+    }
+
+    /// Calls an RPC that reads, and may take its time: at the replica, if there is one that has all that was done in this tab.
+    pub(crate) async fn read(&self, name: &str, arguments: &Value) -> Result<Value, Fault> {
+        if let Some(replica) = &self.replica
+            && replica.is_there(now_s())
+        {
+            let token = self.token(None).await?;
+            let answer = pin!(self.read_at(replica, &token, name, arguments));
+            match select(answer, pin!(pause(replica::PATIENCE_MS))).await {
+                Either::Left((Ok(Some(answer)), _)) => return Ok(answer),
+                Either::Left((Ok(None), _)) => {}
+                Either::Left((Err(()), _)) | Either::Right(_) => replica.note_away(now_s()),
+            }
+        }
+        self.rpc(name, arguments).await
+    }
+
+    /// The replica's answer. None: the primary has to be asked, because it lacks something, or because it refuses what the primary may know better.
+    async fn read_at(
+        &self,
+        replica: &Replica,
+        token: &str,
+        name: &str,
+        arguments: &Value,
+    ) -> Result<Option<Value>, ()> {
+        let ask = async |rest: &str, name: &str, arguments: &Value| {
+            let call = self.call(rest, token, name, arguments);
+            let response = call.execute().await.map_err(drop)?;
+            let is_answer = response.status().is_success();
+            let text = response.text().await.map_err(drop)?;
+            let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+            Ok(is_answer.then_some(answer))
+        };
+        if let Some(done) = replica.missing() {
+            let nothing = json!({});
+            let at = |answer: Option<Value>| answer.as_ref().and_then(Place::read);
+            let written = at(ask(&self.rest(), "log_position", &nothing).await?);
+            let replayed = at(ask(&replica.rest, "log_position", &nothing).await?);
+            match (written, replayed) {
+                (Some(written), Some(replayed)) if replayed.has(written) => {
+                    replica.note_found(done);
+                }
+                _ => return Ok(None),
+            }
+        }
+        ask(&replica.rest, name, arguments).await
+    }
+
+    fn rest(&self) -> String {
+        format!("{}/rest/v1", self.url)
+    }
+
+    fn call(&self, rest: &str, token: &str, name: &str, arguments: &Value) -> Builder {
+        Postgrest::new(rest)
+            .insert_header("apikey", &self.key)
+            .insert_header("authorization", format!("Bearer {token}"))
+            .rpc(name, arguments.to_string())
+    }
+
+    /// Calls an RPC, at the primary.
     pub(crate) async fn rpc(&self, name: &str, arguments: &Value) -> Result<Value, Fault> {
         let unreachable = || Fault::Refused(texts::UNREACHABLE.to_owned());
         let mut token = self.token(None).await?;
         let mut is_last = false;
         loop {
-            let response = Postgrest::new(format!("{}/rest/v1", self.url))
-                .insert_header("apikey", &self.key)
-                .insert_header("authorization", format!("Bearer {token}"))
-                .rpc(name, arguments.to_string())
+            let response = self
+                .call(&self.rest(), &token, name, arguments)
                 .execute()
                 .await
                 .map_err(|_| unreachable())?;

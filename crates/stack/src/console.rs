@@ -58,6 +58,8 @@ pub(crate) struct Console {
     files: PathBuf,
     own_port: u16,
     api_port: u16,
+    /// Where the replica's API is, if there is one.
+    replica: Option<String>,
     steps: Steps,
 }
 
@@ -67,12 +69,19 @@ impl Console {
         root.join(DIST).join("console.wasm").is_file()
     }
 
-    /// The console of a stack whose gateway and database listen there.
-    pub(crate) fn new(root: &Path, own_port: u16, api_port: u16, db_port: u16) -> Self {
+    /// The console of a stack whose gateway and database listen there, and whose replica's API is at that URL.
+    pub(crate) fn new(
+        root: &Path,
+        own_port: u16,
+        api_port: u16,
+        db_port: u16,
+        replica: Option<String>,
+    ) -> Self {
         Self {
             files: root.join(DIST),
             own_port,
             api_port,
+            replica,
             steps: Steps::new(db_port),
         }
     }
@@ -209,11 +218,16 @@ impl Console {
             .any(|name| host == format!("{name}:{}", self.own_port).as_bytes())
     }
 
-    /// What a page has to know: where the project is, its public key, and that there is a lab.
+    /// What a page has to know: where the project and its replica are, its public key, and that there is a lab.
     fn config(&self) -> Bytes {
-        json!({ "url": self.api_url(), "key": keys::PUBLISHABLE_KEY, "lab": true })
-            .to_string()
-            .into()
+        json!({
+            "url": self.api_url(),
+            "key": keys::PUBLISHABLE_KEY,
+            "replica": self.replica,
+            "lab": true,
+        })
+        .to_string()
+        .into()
     }
 
     fn api_url(&self) -> String {
@@ -266,9 +280,10 @@ impl Console {
     /// Nothing but its own files, and the API. A browser opens six connections to one name, so the page calls the API by many.
     fn policy(&self) -> String {
         let api = self.api_port;
+        let replica = self.replica.as_deref().unwrap_or_default();
         format!(
             "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
-             connect-src 'self' http://127.0.0.1:{api} http://*.localhost:{api}; base-uri 'none'; form-action 'none'; \
+             connect-src 'self' http://127.0.0.1:{api} http://*.localhost:{api} {replica}; base-uri 'none'; form-action 'none'; \
              frame-ancestors 'none'; require-trusted-types-for 'script'"
         )
     }
@@ -280,7 +295,7 @@ mod tests {
     use serde_json::Value;
 
     fn racers(query: &str) -> Option<Value> {
-        let console = Console::new(Path::new("/repo"), 54323, 54321, 54322);
+        let console = Console::new(Path::new("/repo"), 54323, 54321, 54322, None);
         serde_json::from_slice(&console.racers(query)?).ok()
     }
 
@@ -307,7 +322,7 @@ mod tests {
 
     #[test]
     fn another_name_for_this_machine_is_refused() {
-        let console = Console::new(Path::new("/repo"), 54323, 54321, 54322);
+        let console = Console::new(Path::new("/repo"), 54323, 54321, 54322, None);
         assert!(console.is_own(b"127.0.0.1:54323") && console.is_own(b"localhost:54323"));
         for foreign in ["evil.example:54323", "127.0.0.1", "127.0.0.1:54321", ""] {
             assert!(!console.is_own(foreign.as_bytes()), "{foreign}");

@@ -308,16 +308,9 @@ impl Stack {
             Postgres::run(db_port, stripe::SEED).await?;
         }
 
-        let console = match console {
-            Some(listener) => {
-                Postgres::run(db_port, console::SQL).await?;
-                let port = listener.local_addr()?.port();
-                let console = Console::new(&project.root, port, api_port, db_port);
-                self.console = Some(tokio::spawn(console.serve(listener)));
-                Some(port)
-            }
-            None => None,
-        };
+        if console.is_some() {
+            Postgres::run(db_port, console::SQL).await?;
+        }
 
         // After the push, because it reads the schema once at its start.
         let step = Step::start();
@@ -332,7 +325,7 @@ impl Stack {
                 is_pooled: pooler.is_some(),
             },
             rest_port,
-            console.map(|_| console::SCHEMA),
+            console.as_ref().map(|_| console::SCHEMA),
         )?;
         let rest = self.spawn(spec)?;
         api::ready(&self.parts[rest], rest_port).await?;
@@ -340,6 +333,16 @@ impl Stack {
         let replica = match args.with.contains(&With::Replica) {
             true => Some(self.replica(project, args, db_port, jwt_secret).await?),
             false => None,
+        };
+        let console = match console {
+            Some(listener) => {
+                let port = listener.local_addr()?.port();
+                let replica = replica.as_ref().map(|(_, url)| url.clone());
+                let console = Console::new(&project.root, port, api_port, db_port, replica);
+                self.console = Some(tokio::spawn(console.serve(listener)));
+                Some(port)
+            }
+            None => None,
         };
 
         let step = Step::start();

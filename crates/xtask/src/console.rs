@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// Its publishable key, or the legacy anon key. Everybody who loads the page can read it.
     #[arg(long, value_name = "KEY")]
     key: String,
+    /// Where a read replica's API is, as https://REF-rr-REGION-ID.supabase.co: lists are read there.
+    #[arg(long, value_name = "URL")]
+    replica: Option<String>,
     /// The folder that is written.
     #[arg(long, value_name = "DIR", default_value = "console")]
     out: PathBuf,
@@ -33,7 +36,11 @@ pub(crate) struct Args {
 
 /// Writes the files.
 pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
-    let origin = origin(&args.url)?;
+    let origin = self::origin("--url", &args.url)?;
+    let replica = args.replica.as_deref();
+    let replica = replica
+        .map(|url| self::origin("--replica", url))
+        .transpose()?;
     refuse_secret(&args.key)?;
     installation::run_all(repo)?;
     println!("{}", build::console(repo, false)?.describe());
@@ -47,10 +54,11 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     for name in FILES {
         write(name, &fs::read(dist.join(name))?)?;
     }
-    let policy = policy(&origin);
+    let policy = policy(&origin, replica.as_deref());
     let page = fs::read_to_string(dist.join("index.html"))?;
     write("index.html", with_policy(&page, &policy)?.as_bytes())?;
-    let config = json!({ "url": origin, "key": args.key, "lab": false });
+    let rest = replica.map(|origin| format!("{origin}/rest/v1"));
+    let config = json!({ "url": origin, "key": args.key, "replica": rest, "lab": false });
     write("config.json", format!("{config}\n").as_bytes())?;
     write("_headers", headers(&policy).as_bytes())?;
     println!(
@@ -60,17 +68,17 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The URL without what is behind the host; it goes into a policy and a page.
-fn origin(url: &str) -> Result<String> {
+/// The URL that an option gives without what is behind the host; it goes into a policy and a page.
+fn origin(option: &str, url: &str) -> Result<String> {
     let origin = url.trim_end_matches('/');
     let host = origin
         .strip_prefix("https://")
         .or_else(|| origin.strip_prefix("http://"))
-        .with_context(|| format!("--url {url}: begins with neither https:// nor http://"))?;
+        .with_context(|| format!("{option} {url}: begins with neither https:// nor http://"))?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte);
     ensure!(
         !host.is_empty() && host.bytes().all(is_plain),
-        "--url {url}: give the project's own URL, as https://REF.supabase.co"
+        "{option} {url}: give the project's own URL, as https://REF.supabase.co"
     );
     Ok(origin.to_owned())
 }
@@ -96,11 +104,14 @@ fn refuse_secret(key: &str) -> Result<()> {
     Ok(())
 }
 
-/// Nothing but its own files, and the project.
-fn policy(origin: &str) -> String {
+/// Nothing but its own files, the project, and its replica.
+fn policy(origin: &str, replica: Option<&str>) -> String {
+    let replica = replica
+        .map(|origin| format!(" {origin}"))
+        .unwrap_or_default();
     format!(
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
-         connect-src 'self' {origin}; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
+         connect-src 'self' {origin}{replica}; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
     )
 }
 
@@ -142,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_url_is_a_projects_own() {
-        let of = |url| origin(url).ok();
+        let of = |url| origin("--url", url).ok();
         assert_eq!(
             of("https://x.supabase.co/").as_deref(),
             Some("https://x.supabase.co")
@@ -165,8 +176,13 @@ mod tests {
     #[test]
     fn the_page_says_what_it_may_load() {
         let page = include_str!("../../console/static/index.html");
-        let page = with_policy(page, &policy("https://x.supabase.co")).expect("a charset");
+        let policy = |replica| policy("https://x.supabase.co", replica);
+        let page = with_policy(page, &policy(None)).expect("a charset");
         assert!(page.contains("connect-src 'self' https://x.supabase.co;"));
+        let replica = policy(Some("https://x-rr.supabase.co"));
+        assert!(
+            replica.contains("connect-src 'self' https://x.supabase.co https://x-rr.supabase.co;")
+        );
         assert!(!page.contains("unsafe-inline"));
     }
 }

@@ -40,11 +40,16 @@ pub(crate) struct Args {
     /// Run only what concerns this area: a folder of tests/areas.
     #[arg(long, value_name = "AREA", conflicts_with = "only")]
     area: Option<String>,
+    /// Have the API reach the stack's database through PgBouncer, in transaction mode.
+    #[arg(long)]
+    pooled: bool,
 }
 
 /// What steps share.
 struct Run<'a> {
     repo: &'a Repo,
+    /// Whether the stack has PgBouncer before its database.
+    pooled: bool,
     /// The only area, if one was asked for.
     area: Option<Area>,
     /// The stack's URLs and keys, for the tests that use them.
@@ -72,6 +77,7 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     let plan = plan(args, area.as_ref())?;
     let mut run = Run {
         repo,
+        pooled: args.pooled,
         area,
         variables: BTreeMap::new(),
         stack: None,
@@ -217,6 +223,7 @@ mod tests {
             only: only.to_vec(),
             skip: skip.to_vec(),
             area: None,
+            pooled: false,
         };
         plan(&args, None).expect("some step is left")
     }

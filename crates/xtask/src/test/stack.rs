@@ -25,6 +25,18 @@ impl LocalStack {
         Self::start_with(repo, &repo.root, folder, &["--no-seed", "--no-storage"])
     }
 
+    /// The same with PgBouncer between the API and the database, which the API has more connections to than that has to the database.
+    pub(super) fn start_pooled(repo: &Repo, folder: &str) -> Result<Self> {
+        super::debian::pgbouncer(repo)?;
+        let options = [
+            "--no-seed",
+            "--no-storage",
+            "--with=pgbouncer",
+            "--api-pool=100",
+        ];
+        Self::start_with(repo, &repo.root, folder, &options)
+    }
+
     /// The same with the seed and with files, as a reader of the documentation has it.
     pub(super) fn start_seeded(repo: &Repo, folder: &str) -> Result<Self> {
         Self::start_with(repo, &repo.root, folder, &[])
@@ -37,6 +49,16 @@ impl LocalStack {
             &repo.root,
             folder,
             &["--no-storage", "--console-port=0"],
+        )
+    }
+
+    /// The same beside a replica.
+    pub(super) fn start_with_console_and_replica(repo: &Repo, folder: &str) -> Result<Self> {
+        Self::start_with(
+            repo,
+            &repo.root,
+            folder,
+            &["--no-storage", "--console-port=0", "--with=replica"],
         )
     }
 

@@ -452,7 +452,11 @@ fn start_stack(run: &mut Run) -> Result<Counts> {
     }
     // Postgres looks for its extensions here.
     pgtap::install(run.repo, &pgtap::embedded_share(run.repo)?)?;
-    let stack = LocalStack::start(run.repo, "test-stack")?;
+    let stack = if run.pooled {
+        LocalStack::start_pooled(run.repo, "test-stack")?
+    } else {
+        LocalStack::start(run.repo, "test-stack")?
+    };
     if let Some(url) = stack.variables.get("API_URL") {
         println!("the stack is at {url}");
     }
@@ -517,16 +521,26 @@ fn accounts(run: &mut Run) -> Result<Counts> {
     Ok(counts + live::tests(&mut run.tail, &mut deno)?)
 }
 
-/// On a stack of its own: nobody else's has the lab's schema.
+/// On stacks of their own: nobody else's has the lab's schema, and beside a replica a list may lack what others have just done.
 fn console(run: &mut Run) -> Result<Counts> {
     let stack = LocalStack::start_with_console(run.repo, "console-stack")?;
+    let counts = in_console(run, &stack, &["lab", "shop"])?;
+    drop(stack);
+    let stack = LocalStack::start_with_console_and_replica(run.repo, "console-stack")?;
+    Ok(counts + in_console(run, &stack, &["replica"])?)
+}
+
+fn in_console(run: &mut Run, stack: &LocalStack, names: &[&str]) -> Result<Counts> {
+    let files = names
+        .iter()
+        .map(|name| format!("tests/console/{name}.test.js"));
     let mut tests = Command::new("node");
     tests
         .current_dir(&run.repo.root)
         .envs(&stack.variables)
         .envs(client::browser(run.repo)?)
         .args(["--test", "--test-concurrency=1", "--test-reporter=tap"])
-        .args(["tests/console/lab.test.js", "tests/console/shop.test.js"]);
+        .args(files);
     live::tests(&mut run.tail, &mut tests)
 }
 
