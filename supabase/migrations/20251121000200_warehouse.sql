@@ -1603,14 +1603,15 @@ $$;
 --
 -- With p_expected the line must have so many: IL004 says that it has not. p_location_id, if it is given, is the session's location.
 --
--- A scan makes no statement and calls no function that it can do without: the basket's update asks for the session and its caller (staff as
--- interlock.works_at does), interlock.refuse_pack finds out afterwards what was wrong, the history is written here, the other workers are told
--- without a trigger, and public.update_packing_progress_atomic calls it with nothing between.
+-- A scan makes no statement and calls no function that it can do without: whoever takes a turn is asked for with it (by the token that is read
+-- already, as interlock.works_at does), interlock.refuse_pack finds out afterwards what was wrong, the history is written here, the other workers are
+-- told without a trigger, and public.update_packing_progress_atomic calls it with nothing between.
 --
 -- Callers: authenticated (packers, managers, staff) and service_role, through public.update_packing_progress_atomic; interlock.pack_item,
 --   interlock.increment_packing_quantity, interlock.set_packed_quantity.
 -- Locks: one's turn at the basket, advisory, until the transaction ends; the basket; the line; two seconds at most. Turns are had in the order
---   of coming; a row that many wait for is had by whoever is quickest when it is free, and one of sixty-four was not for nine seconds.
+--   of coming; a row that many wait for is had by whoever is quickest when it is free, and one of sixty-four was not for nine seconds. Whoever does
+--   not work there takes none, so that nobody is held up who does.
 -- Errors: as interlock.find_session; VALIDATION_FAILED for an id that is null; PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED,
 --   NO_UNITS_TO_PACK, NOTHING_PACKED; IL004; 55P03 is transient.
 -- Security definer: nobody has the right to write sessions.
@@ -1636,41 +1637,40 @@ declare
   -- Read once; without a token the platform knows best who it is.
   v_claims constant jsonb := auth.jwt();
   v_user constant uuid := coalesce((v_claims ->> 'sub')::uuid, auth.uid());
-  v_role constant text := v_claims -> 'app_metadata' ->> 'role';
-  v_is_staff constant boolean := v_role = 'staff' and current_setting('role') <> 'service_role';
+  v_work constant jsonb := v_claims -> 'app_metadata';
+  v_role constant text := case when current_setting('role') <> 'service_role' then v_work ->> 'role' end;
   v_taken int := 0;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
-  -- Whoever packs nowhere stands in nobody's way at a basket.
-  if v_role in ('packer', 'manager', 'staff') is not true and current_setting('role') <> 'service_role' then
-    perform interlock.require_packer();
-  end if;
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-  perform pg_advisory_xact_lock(hashtextextended(format('interlock basket %s %s', p_session_id, p_product_id), 0));
-  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
-    perform interlock.limit_wait();
+  -- What is looked at stays so while the turn is waited for, but that the session may end: then the line's box is closed. Locations that the token
+  -- does not have as Postgres writes them are left to interlock.works_at.
+  perform pg_advisory_xact_lock(hashtextextended(format('interlock basket %s %s', p_session_id, p_product_id), 0))
+  from interlock.picking_sessions s
+  where s.id = p_session_id
+    and s.status = 'packing'
+    and (p_location_id is null or s.location_id = p_location_id)
+    and case
+      when v_role = 'staff' or v_role in ('packer', 'manager')
+        and coalesce(v_work -> 'location_ids' @> jsonb_build_array(s.location_id), s.location_id = interlock.online_location())
+        then exists (select from auth.users u where u.id = v_user)
+      else interlock.works_at(s.location_id)
+    end;
+  if found then
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
+    update interlock.picking_session_items i
+    set quantity_packed = i.quantity_packed + p_change,
+        version = i.version + 1
+    where i.picking_session_id = p_session_id
+      and i.product_id = p_product_id
+      and i.quantity_packed + p_change between 0 and i.quantity_picked;
   end if;
-  update interlock.picking_session_items i
-  set quantity_packed = i.quantity_packed + p_change,
-      version = i.version + 1
-  where i.picking_session_id = p_session_id
-    and i.product_id = p_product_id
-    and i.quantity_packed + p_change between 0 and i.quantity_picked
-    and exists (
-      select
-      from interlock.picking_sessions s
-      where s.id = p_session_id
-        and s.status = 'packing'
-        and (p_location_id is null or s.location_id = p_location_id)
-        and case
-          when v_is_staff then exists (select from auth.users u where u.id = v_user)
-          else interlock.works_at(s.location_id)
-        end
-    );
   if found then
     v_taken := p_change;
     if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then

@@ -68,6 +68,13 @@ const BUYER_PACKS: (By, &str) = (
     By::Ann,
     "select public.update_packing_progress_atomic('{batch}', '{cart}', '{product}')",
 );
+/// Nor does she work there, though she packs somewhere else.
+const ANOTHERS_PACKER_PACKS: (By, &str) = (
+    By::Ann,
+    "select set_config('request.jwt.claims',
+       '{\"sub\": \"{ann}\", \"app_metadata\": {\"role\": \"packer\", \"location_ids\": [\"{id}\"]}}', true);
+     select public.update_packing_progress_atomic('{batch}', '{cart}', '{product}')",
+);
 const UNPACK_ANN: (By, &str) = (
     By::Shop,
     "select public.pack_item('{batch}', '{cart}', '{product}', p_action => 'unpack')",
@@ -234,6 +241,16 @@ pub(crate) const SCENES: &[Scene] = &[
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "FORBIDDEN",
+        then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "whoever packs somewhere else takes no turn at a basket",
+        before: &[PACKING],
+        meanwhile: PACK_ANN,
+        call: ANOTHERS_PACKER_PACKS,
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "SESSION_NOT_FOUND",
         then: ONE_IS_PACKED,
     },
     Scene {

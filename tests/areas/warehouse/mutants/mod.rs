@@ -2,6 +2,7 @@
 
 use crate::areas::Mutants;
 use crate::areas::warehouse::races::PackingScenario;
+use crate::meanwhile::InScene;
 use crate::mutants::Combined;
 use crate::prove::histories;
 use crate::prove::interleavings::Mutant;
@@ -34,18 +35,6 @@ const IN_HISTORIES: &[histories::Mutant] = &[
 
 /// What shows only where two sessions meet, and the scene that shows it.
 const NOTICED_BY: &[(&str, &str)] = &[
-    (
-        "pack_units: without `perform pg_advisory_xact_lock(hashtextextended(format('interlock basket %s %s', p_session_id, p_pro…`",
-        "a unit that somebody is taking out is waited for, and packed",
-    ),
-    (
-        "pack_units: never `v_role in ('packer', 'manager', 'staff') is not true and current_setting('role') <> 'service_role'`",
-        "whoever packs nowhere takes no turn at a basket",
-    ),
-    (
-        "pack_units: without `perform interlock.require_packer()`",
-        "whoever packs nowhere takes no turn at a basket",
-    ),
     (
         "claim_picking: never `p_product_ids is null`",
         "of all that is to be picked a picker has what nobody claims meanwhile, at once",
@@ -126,6 +115,15 @@ const EXPLAINED: &[(&str, &str)] = &[(
     "An order is open in one session at a time, so its lines in others are closed already.",
 )];
 
+const TURN: &str = "perform pg_advisory_xact_lock(hashtextextended(format('interlock basket %s %s', p_session_id, p_product_id), 0))";
+/// It is had before it is asked who the caller is.
+const TURN_OF_ANYBODY: (&str, &str, &str) = (
+    "pack_units",
+    TURN,
+    "perform pg_advisory_xact_lock(hashtextextended(format('interlock basket %s %s', p_session_id, p_product_id), 0));
+     perform",
+);
+
 const COMBINED: &[Combined] = &[
     Combined {
         name: "pack_units: what is left in the basket is looked at, and not guarded",
@@ -136,7 +134,26 @@ const COMBINED: &[Combined] = &[
                where c.picking_session_id = i.picking_session_id and c.product_id = i.product_id)",
         )],
         sql: None,
-        race: &PackingScenario::OneBasket,
+        // Whoever packs has their turn; whoever picks has none.
+        race: &InScene("a unit that is put back meanwhile is not packed"),
+    },
+    Combined {
+        name: "pack_units: nobody has a turn at a basket",
+        patches: &[("pack_units", TURN, "perform")],
+        sql: None,
+        race: &InScene("a unit that somebody is taking out is waited for, and packed"),
+    },
+    Combined {
+        name: "pack_units: whoever packs nowhere has a turn at a basket",
+        patches: &[TURN_OF_ANYBODY],
+        sql: None,
+        race: &InScene("whoever packs nowhere takes no turn at a basket"),
+    },
+    Combined {
+        name: "pack_units: whoever packs somewhere else has a turn at a basket",
+        patches: &[TURN_OF_ANYBODY],
+        sql: None,
+        race: &InScene("whoever packs somewhere else takes no turn at a basket"),
     },
     Combined {
         name: "close_box: the session is counted down by what was read before",
