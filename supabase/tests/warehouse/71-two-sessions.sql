@@ -11,7 +11,7 @@ values
   ('71000000-0000-4000-8000-0000000000aa', 'authenticated', 'authenticated', 'tap-71-packer@example.com'),
   ('71000000-0000-4000-8000-0000000000cc', 'authenticated', 'authenticated', 'tap-71@example.com'),
   ('71000000-0000-4000-8000-0000000000dd', 'authenticated', 'authenticated', 'tap-71-other-packer@example.com');
-insert into interlock.locations (id, name) values ('71100000-0000-4000-8000-000000000001', 'Store');
+insert into interlock.locations (id, name) values ('7110000a-0000-4000-8000-000000000001', 'Store');
 insert into interlock.products (id, name, price, currency, available_quantity, kind)
 values
   ('71000000-0000-4000-8000-000000000001', 'mug', 500, 'EUR', 100, 'physical'),
@@ -36,7 +36,7 @@ as $$
         'sub', '71000000-0000-4000-8000-0000000000' || p_user, 'role', 'authenticated',
         'app_metadata', case p_user
           when 'aa' then '{"role": "packer"}'::jsonb
-          when 'dd' then '{"role": "packer", "location_ids": ["71100000-0000-4000-8000-000000000001"]}'::jsonb
+          when 'dd' then '{"role": "packer", "location_ids": ["7110000a-0000-4000-8000-000000000001"]}'::jsonb
           else '{}'::jsonb
         end
       )::text
@@ -233,7 +233,7 @@ select is_empty(format('select 1 from interlock.stock_movements where reference_
 
 -- Two orders at a store, one of them in two parcels.
 select pg_temp.buy('g', 3, 1), pg_temp.buy('h', 1);
-insert into interlock.inventory (product_id, location_id, quantity) values (pg_temp.p(1), '71100000-0000-4000-8000-000000000001', 10);
+insert into interlock.inventory (product_id, location_id, quantity) values (pg_temp.p(1), '7110000a-0000-4000-8000-000000000001', 10);
 create function pg_temp.in_store()
 returns text
 language sql
@@ -241,16 +241,18 @@ as $$
   select string_agg(format('%s %s', p.name, trim_scale(i.quantity)), ', ' order by p.name)
   from interlock.inventory i
   join interlock.products p on p.id = i.product_id
-  where i.location_id = '71100000-0000-4000-8000-000000000001'
+  where i.location_id = '7110000a-0000-4000-8000-000000000001'
 $$;
 select pg_temp.act_as('dd');
-select pg_temp.start('store', array['g', 'h'], '71100000-0000-4000-8000-000000000001');
+select pg_temp.start('store', array['g', 'h'], '7110000a-0000-4000-8000-000000000001');
 select is(pg_temp.pick('store', 1, 3), '3', 'three mugs are picked in the store');
 select is(pg_temp.start_packing('store'), 'packing', 'to be packed there');
 select is(pg_temp.scan('store', 'g', 1, ', p_quantity => 2') ->> 'quantity_packed', '2', 'two are for g');
 select is(pg_temp.scan('store', 'g', 1, ', p_action => ''short''') ->> 'quantity_short', '1', 'a third one there is not');
 select is(pg_temp.scan('store', 'g', 2, ', p_action => ''short''') ->> 'quantity_short', '1', 'nor a pot');
-select is(pg_temp.scan('store', 'h', 1) ->> 'quantity_packed', '1', 'one is for h');
+select set_config('request.jwt.claims', replace(current_setting('request.jwt.claims'), '7110000a', '7110000A'), true);
+select is(pg_temp.scan('store', 'h', 1) ->> 'quantity_packed', '1', 'one is for h, packed by whose token has the location in capitals');
+select pg_temp.act_as('dd');
 select is(pg_temp.complete('store', 'g'), 'completed', 'g leaves');
 reset role;
 select is(pg_temp.in_store(), 'mug 8', 'with its two mugs, and the store has no pots that it never had');
@@ -259,7 +261,7 @@ select is(pg_temp.complete('store', 'h'), 'completed', 'then h');
 reset role;
 select is(pg_temp.in_store(), 'mug 7', 'with one');
 select pg_temp.act_as('dd');
-select pg_temp.start('rest', array['g'], '71100000-0000-4000-8000-000000000001');
+select pg_temp.start('rest', array['g'], '7110000a-0000-4000-8000-000000000001');
 select is(pg_temp.pick('rest', 1, 1), '1', 'what was short is found');
 select is(pg_temp.start_packing('rest'), 'packing', 'to be packed');
 select is(pg_temp.scan('rest', 'g', 1) ->> 'quantity_packed', '1', 'it is');
