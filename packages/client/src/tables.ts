@@ -7557,6 +7557,8 @@ export type Database = {
           "p_currency": string;
           "p_product_ids": (string)[];
           "p_quantities": (number)[];
+          "p_reason": string;
+          "p_reference_id": string;
           "p_unit_prices": (number)[];
         };
         Returns: Record<string, unknown>;
@@ -7997,7 +7999,7 @@ export type Database = {
         "names": (string)[] | null;
         "kinds": (string)[] | null;
         "currencies": (string)[] | null;
-        "items": Json | null;
+        "items": string | null;
         "subtotal": number | null;
         "units": number | null;
         "missing": (string)[] | null;

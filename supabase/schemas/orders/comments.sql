@@ -54,7 +54,7 @@ comment on function interlock.is_open_order is
 comment on function interlock.is_owed_order is
   'Whether an order of this status is not at its end: somebody owes money or goods.';
 comment on function interlock.is_plain_cart is
-  'Whether every line of a cart is as it has to be: a plain look, line by line in expressions, which for most carts costs less than any statement.';
+  'Whether every line of a cart is written as most are, so that nothing can be wrong with it: a plain look, line by line in expressions, which for most carts costs less than any statement.';
 comment on function interlock.line_through is
   'What the first so many units of a line of an order come to: their price, their share of its discount, and of its tax the share of what is then left.';
 comment on function interlock.list_orders is

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(132);
+select plan(134);
 
 -- Limits of customers have a file of their own: 31-open-orders.sql.
 update interlock.settings
@@ -259,6 +259,8 @@ from (
     ('[{"product_id": P, "quantity": 1}, {"quantity": 1}]', '/cart_items/1/product_id', 'must be a UUID'),
     ('[{"product_id": "x", "quantity": 1}]', '/cart_items/0/product_id', 'must be a UUID'),
     ('[{"product_id": 1, "quantity": 1}]', '/cart_items/0/product_id', 'must be a UUID'),
+    ('[{"product_id": "7d000000-0000-4000-8000-00000000000g", "quantity": 1}]', '/cart_items/0/product_id', 'must be a UUID'),
+    ('[{"product_id": "7d000000-0000-4000-80000000-00000002", "quantity": 1}]', '/cart_items/0/product_id', 'must be a UUID'),
     ('[{"product_id": P, "quantity": 1, "price": 1}]', '/cart_items/0/price', 'is not a known field'),
     ('[{"product_id": P, "quantity": 1, "a/b~c": 1}]', '/cart_items/0/a~1b~0c', 'is not a known field')
   ) as v (cart, pointer, message)

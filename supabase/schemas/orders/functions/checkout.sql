@@ -75,8 +75,9 @@ set plan_cache_mode = force_generic_plan
 set timezone = 'UTC'
 as $$
 declare
+  v_caller_id constant uuid := auth.uid();
   -- The buyer. The key is the caller's, and the history says who called.
-  v_user_id constant uuid := coalesce(p_on_behalf_of, auth.uid());
+  v_user_id constant uuid := coalesce(p_on_behalf_of, v_caller_id);
   v_payment_method constant text := coalesce(p_payment_method, 'cash_on_delivery');
   v_order_id uuid;
   v_details jsonb;
@@ -112,6 +113,9 @@ declare
   v_digital boolean;
   v_answer text;
   v_stored text;
+  v_sub text;
+  -- An assignment costs a fourth of a PERFORM.
+  v_set text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -199,7 +203,7 @@ begin
       or p_wallet_amount > 0 and not 'wallet' = any (v_settings.payment_methods)
     then 'PAYMENT_METHOD_NOT_ALLOWED'
     when v_look.missing is not null then 'PRODUCT_NOT_FOUND'
-    when cardinality(v_look.currencies) > 1 then 'MIXED_CURRENCIES'
+    when v_look.currencies[1] <> any (v_look.currencies) then 'MIXED_CURRENCIES'
     when v_look.price_changed or (p_promo_code is null and not v_charged and v_look.subtotal <> p_expected_total) then 'PRICE_CHANGED'
     when v_limits is not null then 'PRODUCT_ORDER_LIMIT'
     when v_look.shortages is not null then 'INSUFFICIENT_INVENTORY'
@@ -223,9 +227,11 @@ begin
         'allowed', v_settings.payment_methods
       )
       when 'PRODUCT_NOT_FOUND' then jsonb_build_object('product_ids', v_look.missing)
-      when 'MIXED_CURRENCIES' then jsonb_build_object('currencies', v_look.currencies)
+      when 'MIXED_CURRENCIES' then jsonb_build_object(
+        'currencies', (select jsonb_agg(distinct c) from unnest(v_look.currencies) as c)
+      )
       when 'PRICE_CHANGED' then interlock.price_change(
-        p_cart_items, p_expected_total, v_look.items, v_look.subtotal,
+        p_cart_items, p_expected_total, format('[%s]', v_look.items)::jsonb, v_look.subtotal,
         case when p_promo_code is null and not v_charged then v_look.subtotal end, v_look.currencies[1]
       )
       when 'PRODUCT_ORDER_LIMIT' then jsonb_build_object('limits', v_limits)
@@ -252,14 +258,29 @@ begin
       v_order_id, v_user_id, v_look.currencies[1], v_look.subtotal, 0, v_payment_method, null, p_cart_id,
       v_settings.confirmation_window, null, 0, 0, 0, 0, p_wallet_amount
     );
-    if not v_digital and v_backorder is not true then
-      v_answer := jsonb_build_object('success', true, 'order', interlock.shape_order(v_order, v_look.items, v_details))::text;
+    if not v_digital and v_backorder is not true and v_order.wallet_amount = 0 then
+      -- As text that is filled in: what interlock.shape_order makes costs three times as much.
+      v_answer := format(
+        '{"success": true, "order": {"id": "%s", "number": %s, "status": "%s", "fulfillment": "unfulfilled", "currency": "%s", "subtotal": %s, '
+          '"discount": 0, "shipping_method": null, "shipping": 0, "shipping_tax": 0, "tax": 0, "tax_included": 0, "total": %s, '
+          '"payment_method": "%s", "cart_id": %s, "created_at": %s, "payment_expires_at": %s, "paid_at": %s, "shipped_at": null, '
+          '"tracking": null, "fulfilled_at": null, "cancelled_at": null, "refunded_at": null, "items": [%s]%s}',
+        v_order_id, v_order.number, v_order.status, v_order.currency, v_order.subtotal, v_order.total,
+        v_payment_method, coalesce(to_json(p_cart_id), 'null'), to_json(v_order.created_at),
+        coalesce(to_json(v_order.payment_expires_at), 'null'), coalesce(to_json(v_order.paid_at), 'null'), v_look.items,
+        coalesce(', ' || substr(v_details::text, 2), '}')
+      );
     end if;
   end if;
+
+  -- Who calls is read out of the claims again by whatever writes down who did it; where it looks first is only a name to copy.
+  v_sub := coalesce(current_setting('request.jwt.claim.sub', true), '');
+  v_set := set_config('request.jwt.claim.sub', coalesce(v_caller_id::text, ''), true);
 
   -- The key, before anything else but the customer's promo attempts is locked.
   v_stored := interlock.begin_idempotent('checkout', p_idempotency_key, v_request, v_answer);
   if v_stored is not null then
+    v_set := set_config('request.jwt.claim.sub', v_sub, true);
     return v_stored::json;
   end if;
 
@@ -357,7 +378,7 @@ begin
     );
     if v_order.total <> p_expected_total then
       perform interlock.raise_error('PRICE_CHANGED', interlock.price_change(
-        p_cart_items, p_expected_total, v_look.items, v_look.subtotal, v_order.total, v_look.currencies[1]
+        p_cart_items, p_expected_total, format('[%s]', v_look.items)::jsonb, v_look.subtotal, v_order.total, v_look.currencies[1]
       ) || case
         when v_charged then jsonb_build_object('shipping', v_order.shipping, 'tax', v_order.tax)
         else '{}'
@@ -479,6 +500,7 @@ begin
     perform interlock.finish_idempotent('checkout', p_idempotency_key, v_answer);
   end if;
 
+  v_set := set_config('request.jwt.claim.sub', v_sub, true);
   return v_answer::json;
 end
 $$;

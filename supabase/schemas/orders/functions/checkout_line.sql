@@ -53,6 +53,7 @@ declare
   v_key_lifetime interval;
   v_stored text;
   v_taken boolean;
+  v_balance int;
   v_owed boolean;
   v_sub text;
   -- An assignment costs a fourth of a PERFORM.
@@ -177,11 +178,10 @@ begin
   if v_slots > 0 then
     v_taken := interlock.take_from_slot(v_product_id, v_quantity, 'checkout', v_id, v_price, v_currency);
   else
-    v_set := set_config('interlock.reason', 'checkout', true);
-    v_set := set_config('interlock.reference_id', v_id::text, true);
     if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
       perform interlock.limit_wait();
     end if;
+    v_set := set_config('interlock.writes_ledger', 'on', true);
     update interlock.products p
     set available_quantity = p.available_quantity - v_quantity
     where p.id = v_product_id
@@ -190,10 +190,14 @@ begin
       and p.available_quantity >= v_quantity
       and p.active
       and p.price = v_price
-      and p.currency = v_currency;
+      and p.currency = v_currency
+    returning p.available_quantity - p.backordered into v_balance;
     v_taken := found;
-    v_set := set_config('interlock.reason', '', true);
-    v_set := set_config('interlock.reference_id', '', true);
+    v_set := set_config('interlock.writes_ledger', '', true);
+    if v_taken then
+      insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, actor)
+      values (v_product_id, -v_quantity, v_balance, 'checkout', v_id, p_user_id);
+    end if;
   end if;
   if not v_taken then
     if v_slots = 0 or not interlock.take_from_slots(

@@ -17,17 +17,13 @@ begin
     array_agg(c.price),
     array_agg(c.name),
     array_agg(c.kind),
-    array_agg(distinct c.currency::text),
-    jsonb_agg(
-      jsonb_build_object(
-        'product_id', c.product_id,
-        'name', c.name,
-        'quantity', c.quantity,
-        'unit_price', c.price,
-        'discount', 0,
-        'tax', 0,
-        'total', c.quantity * c.price
-      )
+    array_agg(c.currency::text),
+    string_agg(
+      format(
+        '{"product_id": "%s", "name": %s, "quantity": %s, "unit_price": %s, "discount": 0, "tax": 0, "total": %s}',
+        c.product_id, to_json(c.name), c.quantity, c.price, c.quantity * c.price
+      ),
+      ', '
     ),
     sum(c.quantity * c.price),
     sum(c.quantity),
@@ -39,7 +35,6 @@ begin
         'requested', c.quantity,
         'available', c.available_quantity
       )
-      order by c.product_id
     ) filter (where c.available_quantity < c.quantity),
     case
       when bool_and(c.in_a_slot) then array_agg(c.product_id) filter (where c.in_a_slot)

@@ -1,7 +1,6 @@
 -- An order as its buyer sees it, with its lines, and its details and the wallet's part if it has any.
 --
--- Callers: interlock.order_to_json; interlock.checkout, for the answer to an order that is not written yet. interlock.checkout_line writes the
---   same by itself.
+-- Callers: interlock.order_to_json. interlock.checkout and interlock.checkout_line write the same of a new order by themselves.
 create function interlock.shape_order(p_order interlock.orders, p_items jsonb, p_details jsonb)
 returns jsonb
 language plpgsql

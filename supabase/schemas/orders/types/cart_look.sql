@@ -5,10 +5,9 @@ create type interlock.cart_look as (
   unit_prices bigint[],
   names text[],
   kinds text[],
-  -- Each once.
   currencies text[],
-  -- The lines as an order shows them, without discount and tax.
-  items jsonb,
+  -- The lines as an order shows them, without discount and tax: what stands between the brackets of JSON.
+  items text,
   subtotal bigint,
   units int,
   -- Products that are not there or not for sale.

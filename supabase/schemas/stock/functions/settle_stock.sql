@@ -12,13 +12,13 @@ declare
   v_used constant int := interlock.call_in_slots(p_product_id);
 begin
   if v_used > 0 then
-    perform set_config('interlock.settling_slots', 'on', true);
+    perform set_config('interlock.writes_ledger', 'on', true);
 
     update interlock.products p
     set available_quantity = p.available_quantity - v_used
     where p.id = p_product_id;
 
-    perform set_config('interlock.settling_slots', '', true);
+    perform set_config('interlock.writes_ledger', '', true);
   end if;
 
   return (select p.available_quantity from interlock.products p where p.id = p_product_id);

@@ -2,7 +2,8 @@
 -- ones have slots (those are only locked), every shortage among the others, and whether a product has another
 -- price or currency by now than the caller's, or is inactive. For a digital product the row is only locked and
 -- checked: its stock is its free codes, and interlock.take_product_codes takes them next. What is short of a product that
--- may owe units is owed, if that is not too much.
+-- may owe units is owed, if that is not too much. The ledger is written in the statement that takes: a row that the trigger
+-- writes costs as much as four of a set.
 --
 -- Callers: interlock.take_stock, interlock.take_from_slots.
 -- Locks: the stock rows in the order of their ids, waiting, `no key`. Quantity and slots are read from the
@@ -12,6 +13,8 @@
 create function interlock.take_from_rows(
   p_product_ids uuid[],
   p_quantities int[],
+  p_reason text,
+  p_reference_id uuid,
   p_unit_prices bigint[],
   p_currency text,
   out o_with_slots uuid[],
@@ -25,6 +28,8 @@ as $$
 declare
   v_found uuid[];
   v_owed record;
+  -- An assignment costs a fourth of a PERFORM.
+  v_set text;
 begin
   with wanted as (
     select w.product_id, w.quantity, w.unit_price
@@ -62,16 +67,28 @@ begin
     );
   end if;
 
-  update interlock.products p
-  set available_quantity = p.available_quantity - w.quantity
-  from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
-  where p.id = w.product_id
-    and p.kind = 'physical'
-    and p.stock_slots = 0
-    and p.available_quantity >= w.quantity;
+  v_set := set_config('interlock.writes_ledger', 'on', true);
+  with taken as (
+    update interlock.products p
+    set available_quantity = p.available_quantity - w.quantity
+    from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
+    where p.id = w.product_id
+      and p.kind = 'physical'
+      and p.stock_slots = 0
+      and p.available_quantity >= w.quantity
+    returning p.id, w.quantity, p.available_quantity - p.backordered as balance
+  )
+  insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, reference, actor)
+  select
+    t.id, -t.quantity, t.balance, p_reason, p_reference_id, nullif(current_setting('interlock.reference', true), ''),
+    (select auth.uid())
+  from taken t;
+  v_set := set_config('interlock.writes_ledger', '', true);
 
   if o_shortages is not null then
+    perform interlock.set_ledger_context(p_reason, p_reference_id);
     v_owed := interlock.take_backorders(o_shortages);
+    perform interlock.set_ledger_context(null, null);
     o_shortages := v_owed.o_shortages;
     o_owed := v_owed.o_owed;
   end if;

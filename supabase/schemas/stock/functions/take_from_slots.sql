@@ -36,11 +36,9 @@ begin
         from unnest(p_product_ids, p_quantities, p_unit_prices) as w (product_id, quantity, unit_price)
         where w.product_id <> all (p_slotted);
 
-        perform interlock.set_ledger_context(p_reason, p_reference_id);
         v_rows := interlock.take_from_rows(
-          v_others.product_ids, v_others.quantities, v_others.unit_prices, p_currency
+          v_others.product_ids, v_others.quantities, p_reason, p_reference_id, v_others.unit_prices, p_currency
         );
-        perform interlock.set_ledger_context(null, null);
 
         -- The gate knows every shortage, and in which order to take slots.
         if v_rows.o_shortages is not null or v_rows.o_with_slots is not null then

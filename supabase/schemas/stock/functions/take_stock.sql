@@ -29,10 +29,12 @@ begin
     return false;
   end if;
 
-  perform interlock.set_ledger_context(p_reason, p_reference_id);
-  v_rows := interlock.take_from_rows(p_product_ids, p_quantities, p_unit_prices, p_currency);
+  v_rows := interlock.take_from_rows(
+    p_product_ids, p_quantities, p_reason, p_reference_id, p_unit_prices, p_currency
+  );
 
   if v_rows.o_with_slots is not null then
+    perform interlock.set_ledger_context(p_reason, p_reference_id);
     for v_wanted in
       select w.product_id, w.quantity
       from unnest(p_product_ids, p_quantities) as w (product_id, quantity)
@@ -48,9 +50,8 @@ begin
         );
       end if;
     end loop;
+    perform interlock.set_ledger_context(null, null);
   end if;
-
-  perform interlock.set_ledger_context(null, null);
 
   if v_rows.o_shortages is not null then
     perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', (

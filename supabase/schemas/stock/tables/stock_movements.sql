@@ -2,7 +2,7 @@
 -- shop, and of inventory.quantity, that of any other location; append-only.
 --
 -- Written by triggers on both tables, in the statement that changes the stock: our functions, the shop's own SQL,
--- imports and inserts leave the same rows; a sale from a slot is written by the sale itself. For every product and
+-- imports and inserts leave the same rows; what the web shop sells is written by the sale itself. For every product and
 -- location the sum of its rows is its stock at any moment. The view stock_differences shows where that is not so: it is
 -- always empty.
 --

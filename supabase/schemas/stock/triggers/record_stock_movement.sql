@@ -1,5 +1,6 @@
--- Write the stock ledger for a product that has changed: what is there less what is owed. What is settled was written when
--- it was sold. If it may be in another state than before (interlock.stock_state), that is told.
+-- Write the stock ledger for a product that has changed: what is there less what is owed. Not with the setting interlock.writes_ledger: what is
+-- settled was written when it was sold, and a sale writes its own, all of its lines at once. If it may be in another state than
+-- before (interlock.stock_state), that is told.
 --
 -- Row by row, without tables of old and new rows: a sale changes one row, and costs a tenth less so. A change of the whole
 -- catalogue takes twice as long. The condition stands here, not at the trigger, whose text Postgres reads at every statement.
@@ -14,8 +15,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_delta constant bigint :=
-    new.available_quantity::bigint - new.backordered - old.available_quantity + old.backordered;
+  v_delta bigint;
 begin
   -- All that a state comes of; a sale that changes none of it calls nothing.
   if (new.available_quantity <= new.low_stock_at) <> (old.available_quantity <= old.low_stock_at)
@@ -26,7 +26,11 @@ begin
   then
     perform interlock.tell_stock(old, new);
   end if;
-  if v_delta = 0 or current_setting('interlock.settling_slots', true) = 'on' then
+  if current_setting('interlock.writes_ledger', true) = 'on' then
+    return null;
+  end if;
+  v_delta := new.available_quantity::bigint - new.backordered - old.available_quantity + old.backordered;
+  if v_delta = 0 then
     return null;
   end if;
   insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, reference, actor)

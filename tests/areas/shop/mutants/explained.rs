@@ -63,14 +63,6 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves time: the second turn waits for what the next call would wait for.",
     ),
     (
-        "is_plain_cart: without `or ( v_item - 'product_id' - 'quantity' - 'expected_unit_price' = '{}' and interlock.is_amount(v_it…`",
-        "It only saves work: a line with a price takes the longer query, which finds nothing wrong with it.",
-    ),
-    (
-        "is_plain_cart: without `and jsonb_typeof(v_item -> 'product_id') = 'string'`",
-        "What is not a string has no text that looks like a UUID.",
-    ),
-    (
         "take_stock: never `cardinality(p_product_ids) = 1 and interlock.take_from_row( p_product_ids[1], p_quantities[1], p_re…`",
         "It only saves work: the statement for several products takes one as well.",
     ),
@@ -229,10 +221,6 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
     (
         "set_stock_slots: without `and p.stock_slots <> p_slots`",
         "It only saves a write.",
-    ),
-    (
-        "take_from_slots: without `perform interlock.set_ledger_context(null, null)`",
-        "Nothing follows in the transaction that would write a ledger without a context of its own.",
     ),
     (
         "take_from_slots: without `where w.product_id = any (p_slotted)` (2)",
