@@ -23,7 +23,7 @@ const PACKING: &str = "insert into interlock.products (id, name, price, currency
 const PACK_O: &str = "select public.pack_item('{s}', '{o}', '{p}')::jsonb";
 const PACK_X: &str = "select public.pack_item('{s}', '{x}', '{p}', p_quantity => 2)::jsonb";
 const PACK_X_UNDER_KEY: &str =
-    "select public.pack_item('{s}', '{x}', '{p}', p_idempotency_key => 'x')::jsonb";
+    "select public.pack_item('{s}', '{x}', '{p}', p_idempotency_key => '{s}')::jsonb";
 const UNPACK_O: &str = "select public.pack_item('{s}', '{o}', '{p}', p_action => 'unpack')::jsonb";
 const SHORT_O: &str = "select public.pack_item('{s}', '{o}', '{p}', p_action => 'short')::jsonb";
 const SET_O: &str = "select public.set_packed_quantity('{c}', 1, 2)";
@@ -32,7 +32,8 @@ const COMPLETE_O: &str =
 const REFUND_O: &str = r#"select public.refund_order_lines('{o}', '[{"product_id": "{p}", "quantity": 1}]', 'x')::jsonb - 'refund_id'"#;
 const CANCEL_X: &str = "select public.cancel_order('{x}')::jsonb";
 const REMOVE_X: &str = "select public.remove_order_from_session('{s}', '{x}')";
-const ABANDON: &str = "select public.abandon_picking_session('{s}')";
+/// Its code is counted by a sequence.
+const ABANDON: &str = "select public.abandon_picking_session('{s}') #- '{session,code}'";
 const PUT_BACK: &str = "select public.pick_item('{s}', '{p}', p_quantity => -1)";
 const PICK: &str = "select public.pick_item('{s}', '{p}')";
 const SHIP_O: &str = "select public.ship_order('{o}')::jsonb";

@@ -190,6 +190,18 @@ select jsonb_build_object(
         (select jsonb_agg(jsonb_build_array(v.type, v.outcome) order by v.event_id) from interlock.payment_events v where v.order_id = o.id),
         (select count(*) from interlock.product_codes c where c.order_id = o.id)) as o
       from interlock.orders o where o.user_id = any ($1)) o),
+  'packing', (select jsonb_agg(jsonb_build_array(b.order_id, b.status, b.shipment_id is not null, s.status, s.open_orders, s.completed_orders,
+      (select jsonb_agg(jsonb_build_array(i.product_id, i.quantity_needed, i.quantity_picked, i.quantity_packed, i.quantity_short, i.picker_id, i.version)
+         order by i.product_id)
+       from interlock.picking_session_items i where i.picking_session_id = s.id),
+      (select jsonb_agg(jsonb_build_array(l.product_id, l.quantity_needed, l.quantity_packed, l.quantity_short, l.box_open, l.version) order by l.product_id)
+       from interlock.packing_progress l where l.picking_session_id = s.id and l.order_id = b.order_id),
+      (select jsonb_agg(c order by c) from (
+         select jsonb_build_array(c.product_id, c.action, c.quantity, c.quantity_packed, c.version) as c
+         from interlock.packing_scans c where c.picking_session_id = s.id and (c.order_id = b.order_id or c.order_id is null)) c))
+      order by b.order_id)
+    from interlock.picking_session_orders b join interlock.picking_sessions s on s.id = b.picking_session_id
+    join interlock.orders o on o.id = b.order_id where o.user_id = any ($1)),
   'reserved', (select jsonb_agg(jsonb_build_array(r.user_id, r.expires_at is not null, r.counted_units,
       (select jsonb_agg(jsonb_build_array(l.product_id, l.quantity, l.untracked) order by l.product_id)
        from interlock.cart_reservation_lines l where l.user_id = r.user_id)) order by r.user_id)
