@@ -31,6 +31,28 @@ const IN_HISTORIES: &[histories::Mutant] = &[
     ),
     ("release_picking", "and i.picker_id = auth.uid()", ""),
     ("pick_item", "for no key update", ""),
+    // What is waited for; what is passed over stands before it.
+    ("claim_picking", "for no key update\n", "\n"),
+    (
+        "claim_picking",
+        "if v_taken is not null then",
+        "if false then",
+    ),
+    (
+        "claim_picking",
+        "and i.picker_until > interlock.clock();",
+        ";",
+    ),
+    (
+        "pick_item",
+        "and v_item.picker_until > interlock.clock()",
+        "",
+    ),
+    (
+        "pick_item",
+        "when i.picker_id = auth.uid() then",
+        "when false then",
+    ),
 ];
 
 /// What shows only where two sessions meet, and the scene that shows it.
@@ -187,6 +209,11 @@ const INTERLEAVED: &[Mutant] = &[
     Mutant {
         name: "pack_units: packs into a box that somebody closes",
         changes: &[("pack_units", "and p.box_open", "")],
+        stage: "two orders that are packed out of one basket",
+    },
+    Mutant {
+        name: "lock_baskets: an order leaves a basket out of which somebody packs",
+        changes: &[("lock_baskets", "for no key update", "")],
         stage: "two orders that are packed out of one basket",
     },
     Mutant {
