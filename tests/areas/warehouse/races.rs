@@ -9,6 +9,7 @@ use crate::harness::stack::Bench;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// The races.
 #[derive(Clone, Copy, Debug)]
@@ -350,6 +351,102 @@ async fn everything(bench: &Bench) -> Verdict {
         "{packed:?} packed, {history} by the history: {answers:?}"
     );
     Ok(())
+}
+
+/// What is wrong with a session as it is at one moment: more packed than is needed or was picked, or a basket that says something else than its lines.
+const WRONG: &str = "select count(*) from interlock.picking_session_items i
+  join interlock.packing_progress p on p.picking_session_id = i.picking_session_id and p.product_id = i.product_id
+  where i.picking_session_id = any ($1)
+    and (p.quantity_packed > p.quantity_needed or i.quantity_packed > i.quantity_picked or i.quantity_packed <> (
+      select sum(l.quantity_packed) from interlock.packing_progress l
+      where l.picking_session_id = i.picking_session_id and l.product_id = i.product_id
+    ))";
+
+/// The calls of one of 64 scanners, one after the other: units by hand of what they scan twice, under a key that a neighbour has, too, and that they
+/// send again. What each is to change, and under which key.
+fn calls_of_a_scanner(packing: &Packing, n: usize) -> Vec<(String, i64, Option<String>)> {
+    let order = n / 2 % 4;
+    let mut calls = Vec::new();
+    for step in 0..8 {
+        let key = format!("{} {} {step}", packing.id, n / 2);
+        let under_key = format!(", p_idempotency_key => '{key}'");
+        let of_order = |more: &str| packing.scan(order, more);
+        match (n / 2 + step) % 6 {
+            0 => calls.push((of_order(""), 1, None)),
+            1 => calls.push((of_order(", p_quantity => 2"), 2, None)),
+            2 | 3 => {
+                let call = (of_order(&under_key), 1, Some(key));
+                calls.extend([call.clone(), call]);
+            }
+            4 => calls.push((of_order(", p_action => 'unpack'"), -1, None)),
+            _ => calls.push((of_order(", p_action => 'short'"), 0, None)),
+        }
+    }
+    let more = match n {
+        20 => format!("public.cancel_order('{}')", packing.orders[3]),
+        40 => format!(
+            "public.pick_item('{}', '{}', p_quantity => -2)",
+            packing.id, packing.product
+        ),
+        _ => return calls,
+    };
+    calls.insert(4, (more, 0, None));
+    calls
+}
+
+/// 64 scanners at one basket, with duplicates, units taken out, short lines and a cancelled order: at every moment no more is packed than is needed and
+/// was picked, and at the end it is what was answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn sixty_four_scanners_are_right_at_every_moment() {
+    let bench = Bench::take().await;
+    let packing = bench.packing(&[60, 60, 60, 60], 150).await;
+    let scanner = async |n: usize| {
+        let session = bench.stack.connect().await;
+        let mut answers = Vec::new();
+        for (sql, change, key) in calls_of_a_scanner(&packing, n) {
+            answers.push((call(&session, &sql).await, change, key));
+        }
+        answers
+    };
+    let scanners = join_all((0..64).map(scanner));
+    tokio::pin!(scanners);
+    let session = [packing.id];
+    let mut looks = 0;
+    let answers = loop {
+        tokio::select! {
+            answers = &mut scanners => break answers.concat(),
+            wrong = bench.number(WRONG, &session) => {
+                assert_eq!(wrong, 0, "after {looks} looks");
+                looks += 1;
+            }
+        }
+    };
+    assert!(looks > 10, "it was looked {looks} times");
+
+    let mut keys = BTreeSet::new();
+    let mut packed = 0;
+    for (answer, change, key) in &answers {
+        match answer {
+            Ok(_) if key.as_ref().is_none_or(|key| keys.insert(key)) => packed += change,
+            Ok(_) => {}
+            Err(code) => assert!(
+                [
+                    "NO_UNITS_TO_PACK",
+                    "ALREADY_FULLY_PACKED",
+                    "NOTHING_PACKED",
+                    "NOTHING_PICKED",
+                    "SESSION_STATE_CONFLICT"
+                ]
+                .contains(&code.as_str()),
+                "{code}"
+            ),
+        }
+    }
+    let counted = "select coalesce(sum(s.quantity), 0) from interlock.packing_scans s
+        where s.picking_session_id = any ($1) and s.action in ('pack', 'unpack')";
+    assert_eq!(bench.number(counted, &session).await, packed);
+    assert_eq!(bench.number(WRONG, &session).await, 0);
+    assert_eq!(bench.packed(&packing).await[3], 0, "that one was cancelled");
 }
 
 macro_rules! tests {

@@ -33,6 +33,25 @@ const CROSSED: (By, &str) = (
      insert into interlock.packing_progress (picking_session_id, order_id, product_id, quantity_needed)
        values ('{id}', '{batch2}', '{product2}', 1)",
 );
+/// The order of ann needs a unit of the second product instead of the first, which is picked.
+const OF_TWO_PRODUCTS: (By, &str) = (
+    By::Shop,
+    "update interlock.packing_progress set product_id = '{product2}' where order_id = '{cart}';
+     update interlock.picking_session_items set quantity_needed = 1 where picking_session_id = '{batch}';
+     insert into interlock.picking_session_items (picking_session_id, product_id, quantity_needed, quantity_picked)
+       values ('{batch}', '{product2}', 1, 1)",
+);
+/// Another session (`{id}`), of `{batch2}`, with a unit of the first product, which is picked.
+const BESIDE: (By, &str) = (
+    By::Shop,
+    "insert into interlock.picking_sessions (id, location_id, status, open_orders)
+       values ('{id}', interlock.online_location(), 'packing', 1);
+     insert into interlock.picking_session_orders (picking_session_id, order_id, position) values ('{id}', '{batch2}', 1);
+     insert into interlock.picking_session_items (picking_session_id, product_id, quantity_needed, quantity_picked)
+       values ('{id}', '{product}', 1, 1);
+     insert into interlock.packing_progress (picking_session_id, order_id, product_id, quantity_needed)
+       values ('{id}', '{batch2}', '{product}', 1)",
+);
 /// A third order (`{id}`) of ann, of two units, which are picked.
 const TWO_UNITS: (By, &str) = (
     By::Shop,
@@ -232,6 +251,32 @@ pub(crate) const SCENES: &[Scene] = &[
         end: End::Commit,
         answer: "ALREADY_FULLY_PACKED",
         then: ONE_IS_PACKED,
+    },
+    Scene {
+        name: "whoever packs another product waits for nobody",
+        before: &[PACKING, OF_TWO_PRODUCTS],
+        meanwhile: PACK_BOB,
+        call: (
+            By::Shop,
+            "select public.pack_item('{batch}', '{cart}', '{product2}')",
+        ),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "\"is_item_complete\": true",
+        then: "sum(quantity_packed) = 2 from interlock.packing_progress where picking_session_id = '{batch}'",
+    },
+    Scene {
+        name: "whoever packs in another session waits for nobody",
+        before: &[PACKING, BESIDE],
+        meanwhile: PACK_ANN,
+        call: (
+            By::Shop,
+            "select public.pack_item('{id}', '{batch2}', '{product}')",
+        ),
+        wait: Wait::DoesNot,
+        end: End::Commit,
+        answer: "\"is_item_complete\": true",
+        then: "sum(quantity_packed) = 2 from interlock.packing_progress where picking_session_id in ('{batch}', '{id}')",
     },
     Scene {
         name: "whoever packs nowhere takes no turn at a basket",

@@ -178,6 +178,26 @@ const COMBINED: &[Combined] = &[
         race: &InScene("whoever packs somewhere else takes no turn at a basket"),
     },
     Combined {
+        name: "pack_units: all products of a session have one turn",
+        patches: &[(
+            "pack_units",
+            "'interlock basket %s %s', p_session_id, p_product_id",
+            "'interlock basket %s', p_session_id",
+        )],
+        sql: None,
+        race: &InScene("whoever packs another product waits for nobody"),
+    },
+    Combined {
+        name: "pack_units: a product has one turn for all sessions",
+        patches: &[(
+            "pack_units",
+            "'interlock basket %s %s', p_session_id, p_product_id",
+            "'interlock basket %s', p_product_id",
+        )],
+        sql: None,
+        race: &InScene("whoever packs in another session waits for nobody"),
+    },
+    Combined {
         name: "close_box: the session is counted down by what was read before",
         patches: &[(
             "close_box",
