@@ -25,8 +25,7 @@ use uuid::Uuid;
 const COLD_PRODUCTS: u64 = 50_000;
 
 /// Interlock's checkout, as the API calls it.
-const CHECKOUT: &str =
-    "select public.checkout($1, p_idempotency_key => $2)::jsonb #>> '{order,id}'";
+const CHECKOUT: &str = "select public.checkout($1, p_idempotency_key => $2)::text";
 /// The peers' one.
 const SELECT_FOR_UPDATE: &str = "select bench_peers.checkout_select_for_update($1, $2)";
 
