@@ -880,7 +880,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_answer constant jsonb := interlock.begin_idempotent(p_operation, p_reference, p_request, null, true);
+  v_answer constant jsonb := interlock.begin_idempotent(p_operation, p_reference, p_request, null, true)::jsonb;
 begin
   if v_answer is null then
     perform set_config('interlock.reference', coalesce(p_reference, ''), true);
@@ -1155,7 +1155,7 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_nobody constant uuid := '00000000-0000-0000-0000-000000000000';
+  v_nobody constant uuid := uuid '00000000-0000-0000-0000-000000000000';
   v_ledger constant uuid := interlock.new_id();
   v_known boolean;
   v_open jsonb;
@@ -1854,7 +1854,7 @@ set search_path = ''
 as $$
 declare
   v_limit constant interval := interval '2 seconds';
-  v_present constant interval := current_setting('lock_timeout');
+  v_present constant interval := current_setting('lock_timeout')::interval;
   v_left constant interval := least(v_present, greatest(statement_timestamp(), now()) + v_limit - clock_timestamp());
 begin
   if v_present between interval '1 millisecond' and v_limit then
@@ -2945,7 +2945,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  -- An assignment costs a fourth of a PERFORM.
+  -- An assignment costs a fourth of a PERFORM. @plpgsql_check_options: extra_warnings = false
   v_set text;
 begin
   v_set := set_config('interlock.reason', coalesce(p_reason, ''), true);

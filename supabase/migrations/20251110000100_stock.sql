@@ -1388,7 +1388,7 @@ declare
   v_answer text := interlock.begin_idempotent('manage_inventory', p_idempotency_key, v_request || jsonb_build_array(p_reference));
 begin
   if v_answer is not null then
-    return v_answer;
+    return v_answer::json;
   end if;
 
   v_answer := interlock.begin_idempotent(v_operation, p_reference, v_request, null, true);
@@ -1408,7 +1408,7 @@ begin
   end if;
 
   perform interlock.finish_idempotent('manage_inventory', p_idempotency_key, v_answer);
-  return v_answer;
+  return v_answer::json;
 end
 $$;
 
@@ -1604,7 +1604,7 @@ begin
     'decrement_inventory', p_reference, jsonb_build_array(p_inventory_id, trim_scale(p_quantity)), null, true
   );
   if v_answer is not null then
-    return v_answer;
+    return v_answer::json;
   end if;
 
   perform set_config('interlock.reference', coalesce(p_reference, ''), true);
@@ -1615,7 +1615,7 @@ begin
   perform set_config('interlock.reference', '', true);
 
   perform interlock.finish_idempotent('decrement_inventory', p_reference, v_answer, true);
-  return v_answer;
+  return v_answer::json;
 end
 $$;
 
@@ -1662,7 +1662,7 @@ begin
       -- A shortage, which is to say where.
       when sqlstate 'PT409' then
         get stacked diagnostics v_text = pg_exception_detail;
-        v_details := v_text;
+        v_details := v_text::jsonb;
         perform interlock.raise_error(sqlerrm, jsonb_build_object('shortages', jsonb_build_array(
           jsonb_build_object('inventory_id', p_product_id, 'location_id', interlock.online_location())
             || (v_details -> 'shortages' -> 0)
@@ -2041,7 +2041,7 @@ set search_path = ''
 as $$
 declare
   v_lines constant jsonb := interlock.name_inventory_lines('get', p_lines);
-  v_locked uuid[] := '{}';
+  v_locked uuid[] := '{}'::uuid[];
   v_slotted uuid[];
   v_answer json;
 begin
@@ -2417,7 +2417,7 @@ begin
     from jsonb_array_elements(p_lines) with ordinality as l (line, n)
     group by 1
   ) w;
-  return '[]';
+  return json '[]';
 end
 $$;
 
@@ -2477,7 +2477,7 @@ begin
     -- What it has written and locked is undone, its key included.
     when sqlstate 'IL003' then
       get stacked diagnostics v_text = pg_exception_detail;
-      v_conflicts := v_text;
+      v_conflicts := v_text::jsonb;
   end;
 
   insert into interlock.inventory_conflicts (product_id, operation, rebased)
@@ -3468,7 +3468,7 @@ as $$
 declare
   v_found uuid[];
   v_owed record;
-  -- An assignment costs a fourth of a PERFORM.
+  -- An assignment costs a fourth of a PERFORM. @plpgsql_check_options: extra_warnings = false
   v_set text;
 begin
   with wanted as (

@@ -2039,7 +2039,7 @@ declare
   v_order_id uuid;
   v_details jsonb;
   v_said jsonb;
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_request jsonb;
   v_settings interlock.settings;
   v_look interlock.cart_look;
@@ -2071,7 +2071,7 @@ declare
   v_answer text;
   v_stored text;
   v_sub text;
-  -- An assignment costs a fourth of a PERFORM.
+  -- An assignment costs a fourth of a PERFORM. @plpgsql_check_options: extra_warnings = false
   v_set text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -2520,7 +2520,7 @@ declare
   v_balance int;
   v_owed boolean;
   v_sub text;
-  -- An assignment costs a fourth of a PERFORM.
+  -- An assignment costs a fourth of a PERFORM. @plpgsql_check_options: extra_warnings = false
   v_set text;
 begin
   if (case when v_said_id like '________-____-____-____-____________' then
@@ -2532,8 +2532,8 @@ begin
   end) is not true then
     return null;
   end if;
-  v_product_id := v_said_id;
-  v_quantity := v_said_quantity;
+  v_product_id := v_said_id::uuid;
+  v_quantity := v_said_quantity::int;
 
   select
     p.price, p.name, p.currency, p.stock_slots, s.idempotency_key_lifetime, s.max_open_orders_per_customer, s.max_open_units_per_customer,

@@ -357,7 +357,7 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_id uuid;
   v_answer jsonb;
   v_account interlock.points_accounts;
@@ -739,7 +739,7 @@ set search_path = ''
 as $$
 declare
   v_create constant jsonb := p_customer -> 'create';
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
 begin
   if jsonb_typeof(p_customer) <> 'object' or (select count(*) from jsonb_object_keys(p_customer)) <> 1
     or not (p_customer ?| array['id', 'phone', 'email', 'create'])
@@ -1010,7 +1010,7 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_into uuid;
   v_from interlock.customers;
   v_account interlock.points_accounts;
@@ -1198,7 +1198,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_user_id uuid;
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_value bigint;
   v_id uuid;
   v_answer text;
@@ -1266,7 +1266,7 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_customer interlock.customers;
   v_id uuid;
   v_other uuid;

@@ -853,7 +853,7 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_approval interlock.sale_approvals;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -1058,7 +1058,7 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_shift interlock.shifts;
   v_report jsonb;
 begin
@@ -1513,7 +1513,7 @@ $$;
 -- What is wrong with the shape of a sale, all of it; null if nothing is. crates/domain/src/pos/pos_sale.rs asks the same.
 --
 -- Callers: interlock.pos_sale.
-create function interlock.find_sale_problems(p_request jsonb, p_expected_total bigint, p_idempotency_key text)
+create function interlock.find_sale_problems(p_request jsonb, p_idempotency_key text)
 returns jsonb
 language plpgsql
 stable
@@ -1523,7 +1523,7 @@ declare
   v_lines constant jsonb := p_request -> 'lines';
   v_tenders constant jsonb := p_request -> 'tenders';
   v_line constant text := 'must be 1 to 200 characters, without control characters';
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
 begin
   if p_request ->> 'register_id' is null then
     v_problems := v_problems || interlock.problem('/register_id', 'is required');
@@ -1705,14 +1705,14 @@ declare
   v_tenders constant jsonb := p_request -> 'tenders';
   v_back constant jsonb := p_request -> 'returns';
   v_without_receipt constant boolean := v_back -> 0 ->> 'sale_id' is null;
-  v_approval_id constant uuid := p_request ->> 'approval_id';
+  v_approval_id constant uuid := (p_request ->> 'approval_id')::uuid;
   v_register interlock.registers;
   v_look interlock.sale_look;
   v_back_look interlock.sale_look;
   v_approved text[];
   v_limit numeric;
   v_refusals text[];
-  v_back_refusals text[] := '{}';
+  v_back_refusals text[] := '{}'::text[];
   v_step text;
   v_returns interlock.sale_returns[];
   v_root_sale_id uuid;
@@ -2758,7 +2758,7 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_answer jsonb;
   v_shift interlock.shifts;
   v_expected bigint;
@@ -2876,7 +2876,7 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_shift interlock.shifts;
   v_active boolean;
 begin
@@ -2991,8 +2991,8 @@ declare
   v_customer_id uuid;
   v_parked interlock.parked_sales;
   v_put record;
-  v_product_ids uuid[] := '{}';
-  v_quantities numeric[] := '{}';
+  v_product_ids uuid[] := '{}'::uuid[];
+  v_quantities numeric[] := '{}'::numeric[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -3001,7 +3001,7 @@ begin
 
   v_problems := coalesce(interlock.find_sale_problems(interlock.given(jsonb_build_object(
     'register_id', p_register_id, 'lines', p_lines, 'customer', p_customer
-  )), null, null), '[]');
+  )), null), '[]');
   if interlock.is_line(p_name, 200) is not true then
     v_problems := v_problems || interlock.problem('/name', 'must be 1 to 200 characters, without control characters');
   end if;
@@ -3304,7 +3304,7 @@ declare
     'approval_id', p_approval_id
   ));
   v_offline constant boolean := p_client_time is not null;
-  v_problems jsonb := interlock.find_sale_problems(v_request, p_expected_total, p_idempotency_key);
+  v_problems jsonb := interlock.find_sale_problems(v_request, p_idempotency_key);
   v_state text;
   v_code text;
   v_detail text;
@@ -3403,6 +3403,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  -- What is answered is a row with two members. @plpgsql_check_options: extra_warnings = false
   v_online constant boolean := p_location_id = interlock.online_location();
   -- What goes into the stock, if it can be counted there.
   v_product_ids constant uuid[] := array(
@@ -4046,7 +4047,7 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_register interlock.registers;
   v_parked interlock.parked_sales;
 begin
@@ -4187,7 +4188,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_language text;
 begin
   perform interlock.require_till();
@@ -4710,7 +4711,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_original_id constant uuid := p_returns #>> '{0,sale_id}';
+  v_original_id constant uuid := (p_returns #>> '{0,sale_id}')::uuid;
 begin
   if v_original_id is not null then
     select r.o_returns, r.o_root_sale_id, r.o_customer_id
@@ -4832,7 +4833,7 @@ begin
     order by u.product_id
   ) l;
   if v_product_ids is null then
-    return '[]';
+    return jsonb '[]';
   end if;
 
   perform interlock.lock_sold_stock(p_location_id, v_product_ids);
@@ -5000,7 +5001,7 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_role text;
   v_sale interlock.sales;
   v_shift interlock.shifts;
@@ -5103,7 +5104,7 @@ immutable
 set search_path = ''
 as $$
 declare
-  v_lines text[] := '{}';
+  v_lines text[] := '{}'::text[];
   v_line text := '';
   v_word text;
   v_char text;

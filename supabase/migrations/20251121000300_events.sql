@@ -850,7 +850,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_calls jsonb := '{}';
+  v_calls jsonb := jsonb '{}';
   v_call jsonb;
   v_one record;
 begin
@@ -968,7 +968,7 @@ declare
   v_pauses constant interval[] := array[
     '5 seconds', '30 seconds', '2 minutes', '10 minutes', '30 minutes', '1 hour', '3 hours', '6 hours', '12 hours', '24 hours',
     '24 hours'
-  ];
+  ]::interval[];
 begin
   return greatest(
     v_pauses[p_attempts] * (1 + random() / 5), make_interval(secs => least(greatest(p_retry_after_s, 0), 86400))
@@ -1132,7 +1132,7 @@ set search_path = ''
 set jit = off
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_one record;
   v_at text;
   v_wrong text;
@@ -2295,7 +2295,7 @@ begin
   if interlock.is_uuid(substr(p_topic, length(v_kind) + 2)) is not true then
     return false;
   end if;
-  v_id := substr(p_topic, length(v_kind) + 2);
+  v_id := substr(p_topic, length(v_kind) + 2)::uuid;
   return case v_kind
     when 'order' then
       exists (select from interlock.orders o where o.id = v_id and (o.user_id = auth.uid() or interlock.acts_for_shop()))

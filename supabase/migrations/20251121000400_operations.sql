@@ -41,7 +41,7 @@ set plan_cache_mode = force_custom_plan
 set timezone = 'UTC'
 as $$
 declare
-  v_states constant jsonb := '{
+  v_states constant jsonb := jsonb '{
     "orders": ["pending_payment", "confirmed", "paid", "fulfilled", "cancelled", "expired", "refunded", "proof", "money"],
     "batches": ["available", "claimed", "in_progress", "completed", "cancelled", "lapsed"],
     "drivers": ["active", "inactive"],

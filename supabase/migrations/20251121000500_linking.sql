@@ -799,7 +799,6 @@ declare
   v_people interlock.linked_person[];
   v_problems jsonb;
   v_gone text[];
-  v_ids uuid[];
   v_written uuid[];
   v_tries int := 0;
 begin
@@ -903,7 +902,7 @@ as $$
 declare
   v_rows constant interlock.source_row[] := array(select r from interlock.read_source(p_link, p_ids) r);
   v_problems jsonb;
-  v_new uuid[] := '{}';
+  v_new uuid[] := '{}'::uuid[];
   v_product_ids uuid[];
   v_slotted uuid[];
 begin
@@ -1486,7 +1485,7 @@ begin
   elsif p_written and v_column.attgenerated <> '' then
     return interlock.problem(p_pointer, format('%I is generated, so nothing can be written to it', v_column.attname));
   end if;
-  return '[]';
+  return jsonb '[]';
 end
 $$;
 
@@ -1505,7 +1504,7 @@ declare
   v_problems jsonb := interlock.find_table_problems(p_source, '/p_source');
   v_entry record;
   v_is_listed constant boolean := coalesce(jsonb_typeof(p_map -> 'marketing') = 'object', false);
-  v_texts constant text[] := '{text,character varying,character}';
+  v_texts constant text[] := '{text,character varying,character}'::text[];
 begin
   if not exists (select from pg_catalog.pg_class c where c.oid = p_source) then
     return v_problems;
@@ -1581,7 +1580,7 @@ stable
 set search_path = ''
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_entry record;
   v_is_currency constant boolean := coalesce(jsonb_typeof(p_map -> 'currency') = 'object' and p_map -> 'currency' ? 'is', false);
   v_is_listed constant boolean := coalesce(jsonb_typeof(p_map -> 'active') = 'object' and p_map -> 'active' ? 'in', false);
@@ -1761,7 +1760,7 @@ declare
   v_items interlock.order_items[];
   v_state record;
   v_tried text;
-  v_found jsonb := '[]';
+  v_found jsonb := jsonb '[]';
 begin
   v_order.id := interlock.new_id();
   v_order.number := (select s.last_value from interlock.orders_number_seq s);
@@ -1946,7 +1945,7 @@ stable
 set search_path = ''
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_class pg_catalog.pg_class;
   v_schema name;
 begin
@@ -2047,7 +2046,7 @@ declare
   v_link interlock.customer_links;
   v_former interlock.customer_links;
   v_people interlock.linked_person[];
-  v_left_out jsonb := '[]';
+  v_left_out jsonb := jsonb '[]';
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -2276,7 +2275,7 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_source text;
   v_link interlock.product_links;
   v_former interlock.product_links;

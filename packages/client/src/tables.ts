@@ -5369,11 +5369,7 @@ export type Database = {
         }[];
       };
       "find_sale_problems": {
-        Args: {
-          "p_expected_total": number;
-          "p_idempotency_key": string;
-          "p_request": Json;
-        };
+        Args: { "p_idempotency_key": string; "p_request": Json };
         Returns: Json;
       };
       "find_sale_refusals": {

@@ -12,7 +12,7 @@ language sql
 as $$
   select string_agg(p ->> 'pointer', ' ' order by p ->> 'pointer')
   from jsonb_array_elements(interlock.find_sale_problems(
-    '{"register_id": "67300000-0000-4000-8000-000000000001", "tenders": [{"type": "cash", "amount": 500}]}' || p_request, null, null
+    '{"register_id": "67300000-0000-4000-8000-000000000001", "tenders": [{"type": "cash", "amount": 500}]}' || p_request, null
   )) p
 $$;
 select is(pg_temp.wrong(v.request::jsonb), v.pointers, v.request)

@@ -11,7 +11,7 @@ set search_path = ''
 as $$
 declare
   v_create constant jsonb := p_customer -> 'create';
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
 begin
   if jsonb_typeof(p_customer) <> 'object' or (select count(*) from jsonb_object_keys(p_customer)) <> 1
     or not (p_customer ?| array['id', 'phone', 'email', 'create'])

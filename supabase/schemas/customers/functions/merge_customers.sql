@@ -15,7 +15,7 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_into uuid;
   v_from interlock.customers;
   v_account interlock.points_accounts;

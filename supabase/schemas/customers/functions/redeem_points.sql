@@ -15,7 +15,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_user_id uuid;
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_value bigint;
   v_id uuid;
   v_answer text;

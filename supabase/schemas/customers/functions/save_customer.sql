@@ -13,7 +13,7 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_customer interlock.customers;
   v_id uuid;
   v_other uuid;

@@ -20,7 +20,7 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_held interlock.batches;
   v_batch interlock.batches;
 begin

@@ -9,7 +9,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_calls jsonb := '{}';
+  v_calls jsonb := jsonb '{}';
   v_call jsonb;
   v_one record;
 begin

@@ -13,7 +13,7 @@ declare
   v_pauses constant interval[] := array[
     '5 seconds', '30 seconds', '2 minutes', '10 minutes', '30 minutes', '1 hour', '3 hours', '6 hours', '12 hours', '24 hours',
     '24 hours'
-  ];
+  ]::interval[];
 begin
   return greatest(
     v_pauses[p_attempts] * (1 + random() / 5), make_interval(secs => least(greatest(p_retry_after_s, 0), 86400))

@@ -11,7 +11,7 @@ set search_path = ''
 set jit = off
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_one record;
   v_at text;
   v_wrong text;

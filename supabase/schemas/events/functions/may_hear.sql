@@ -25,7 +25,7 @@ begin
   if interlock.is_uuid(substr(p_topic, length(v_kind) + 2)) is not true then
     return false;
   end if;
-  v_id := substr(p_topic, length(v_kind) + 2);
+  v_id := substr(p_topic, length(v_kind) + 2)::uuid;
   return case v_kind
     when 'order' then
       exists (select from interlock.orders o where o.id = v_id and (o.user_id = auth.uid() or interlock.acts_for_shop()))

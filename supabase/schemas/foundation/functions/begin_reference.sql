@@ -11,7 +11,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_answer constant jsonb := interlock.begin_idempotent(p_operation, p_reference, p_request, null, true);
+  v_answer constant jsonb := interlock.begin_idempotent(p_operation, p_reference, p_request, null, true)::jsonb;
 begin
   if v_answer is null then
     perform set_config('interlock.reference', coalesce(p_reference, ''), true);

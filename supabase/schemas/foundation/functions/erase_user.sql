@@ -30,7 +30,7 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_nobody constant uuid := '00000000-0000-0000-0000-000000000000';
+  v_nobody constant uuid := uuid '00000000-0000-0000-0000-000000000000';
   v_ledger constant uuid := interlock.new_id();
   v_known boolean;
   v_open jsonb;

@@ -16,7 +16,7 @@ set search_path = ''
 as $$
 declare
   v_limit constant interval := interval '2 seconds';
-  v_present constant interval := current_setting('lock_timeout');
+  v_present constant interval := current_setting('lock_timeout')::interval;
   v_left constant interval := least(v_present, greatest(statement_timestamp(), now()) + v_limit - clock_timestamp());
 begin
   if v_present between interval '1 millisecond' and v_limit then

@@ -6,7 +6,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  -- An assignment costs a fourth of a PERFORM.
+  -- An assignment costs a fourth of a PERFORM. @plpgsql_check_options: extra_warnings = false
   v_set text;
 begin
   v_set := set_config('interlock.reason', coalesce(p_reason, ''), true);

@@ -21,7 +21,6 @@ declare
   v_people interlock.linked_person[];
   v_problems jsonb;
   v_gone text[];
-  v_ids uuid[];
   v_written uuid[];
   v_tries int := 0;
 begin

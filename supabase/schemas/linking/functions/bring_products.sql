@@ -20,7 +20,7 @@ as $$
 declare
   v_rows constant interlock.source_row[] := array(select r from interlock.read_source(p_link, p_ids) r);
   v_problems jsonb;
-  v_new uuid[] := '{}';
+  v_new uuid[] := '{}'::uuid[];
   v_product_ids uuid[];
   v_slotted uuid[];
 begin

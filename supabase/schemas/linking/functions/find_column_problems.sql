@@ -58,6 +58,6 @@ begin
   elsif p_written and v_column.attgenerated <> '' then
     return interlock.problem(p_pointer, format('%I is generated, so nothing can be written to it', v_column.attname));
   end if;
-  return '[]';
+  return jsonb '[]';
 end
 $$;

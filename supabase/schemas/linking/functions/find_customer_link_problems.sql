@@ -13,7 +13,7 @@ declare
   v_problems jsonb := interlock.find_table_problems(p_source, '/p_source');
   v_entry record;
   v_is_listed constant boolean := coalesce(jsonb_typeof(p_map -> 'marketing') = 'object', false);
-  v_texts constant text[] := '{text,character varying,character}';
+  v_texts constant text[] := '{text,character varying,character}'::text[];
 begin
   if not exists (select from pg_catalog.pg_class c where c.oid = p_source) then
     return v_problems;

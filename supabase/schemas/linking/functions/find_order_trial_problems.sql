@@ -15,7 +15,7 @@ declare
   v_items interlock.order_items[];
   v_state record;
   v_tried text;
-  v_found jsonb := '[]';
+  v_found jsonb := jsonb '[]';
 begin
   v_order.id := interlock.new_id();
   v_order.number := (select s.last_value from interlock.orders_number_seq s);

@@ -9,7 +9,7 @@ stable
 set search_path = ''
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_class pg_catalog.pg_class;
   v_schema name;
 begin

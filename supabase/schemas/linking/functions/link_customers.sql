@@ -37,7 +37,7 @@ declare
   v_link interlock.customer_links;
   v_former interlock.customer_links;
   v_people interlock.linked_person[];
-  v_left_out jsonb := '[]';
+  v_left_out jsonb := jsonb '[]';
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();

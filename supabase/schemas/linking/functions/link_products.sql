@@ -30,7 +30,7 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_source text;
   v_link interlock.product_links;
   v_former interlock.product_links;

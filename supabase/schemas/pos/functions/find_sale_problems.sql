@@ -1,7 +1,7 @@
 -- What is wrong with the shape of a sale, all of it; null if nothing is. crates/domain/src/pos/pos_sale.rs asks the same.
 --
 -- Callers: interlock.pos_sale.
-create function interlock.find_sale_problems(p_request jsonb, p_expected_total bigint, p_idempotency_key text)
+create function interlock.find_sale_problems(p_request jsonb, p_idempotency_key text)
 returns jsonb
 language plpgsql
 stable
@@ -11,7 +11,7 @@ declare
   v_lines constant jsonb := p_request -> 'lines';
   v_tenders constant jsonb := p_request -> 'tenders';
   v_line constant text := 'must be 1 to 200 characters, without control characters';
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
 begin
   if p_request ->> 'register_id' is null then
     v_problems := v_problems || interlock.problem('/register_id', 'is required');

@@ -17,14 +17,14 @@ declare
   v_tenders constant jsonb := p_request -> 'tenders';
   v_back constant jsonb := p_request -> 'returns';
   v_without_receipt constant boolean := v_back -> 0 ->> 'sale_id' is null;
-  v_approval_id constant uuid := p_request ->> 'approval_id';
+  v_approval_id constant uuid := (p_request ->> 'approval_id')::uuid;
   v_register interlock.registers;
   v_look interlock.sale_look;
   v_back_look interlock.sale_look;
   v_approved text[];
   v_limit numeric;
   v_refusals text[];
-  v_back_refusals text[] := '{}';
+  v_back_refusals text[] := '{}'::text[];
   v_step text;
   v_returns interlock.sale_returns[];
   v_root_sale_id uuid;

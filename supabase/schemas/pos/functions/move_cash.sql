@@ -14,7 +14,7 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_answer jsonb;
   v_shift interlock.shifts;
   v_expected bigint;

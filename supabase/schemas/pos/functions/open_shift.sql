@@ -20,7 +20,7 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_shift interlock.shifts;
   v_active boolean;
 begin

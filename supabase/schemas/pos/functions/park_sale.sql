@@ -39,8 +39,8 @@ declare
   v_customer_id uuid;
   v_parked interlock.parked_sales;
   v_put record;
-  v_product_ids uuid[] := '{}';
-  v_quantities numeric[] := '{}';
+  v_product_ids uuid[] := '{}'::uuid[];
+  v_quantities numeric[] := '{}'::numeric[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
@@ -49,7 +49,7 @@ begin
 
   v_problems := coalesce(interlock.find_sale_problems(interlock.given(jsonb_build_object(
     'register_id', p_register_id, 'lines', p_lines, 'customer', p_customer
-  )), null, null), '[]');
+  )), null), '[]');
   if interlock.is_line(p_name, 200) is not true then
     v_problems := v_problems || interlock.problem('/name', 'must be 1 to 200 characters, without control characters');
   end if;

@@ -42,7 +42,7 @@ declare
     'approval_id', p_approval_id
   ));
   v_offline constant boolean := p_client_time is not null;
-  v_problems jsonb := interlock.find_sale_problems(v_request, p_expected_total, p_idempotency_key);
+  v_problems jsonb := interlock.find_sale_problems(v_request, p_idempotency_key);
   v_state text;
   v_code text;
   v_detail text;

@@ -18,6 +18,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
+  -- What is answered is a row with two members. @plpgsql_check_options: extra_warnings = false
   v_online constant boolean := p_location_id = interlock.online_location();
   -- What goes into the stock, if it can be counted there.
   v_product_ids constant uuid[] := array(

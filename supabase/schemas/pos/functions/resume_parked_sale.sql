@@ -16,7 +16,7 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_register interlock.registers;
   v_parked interlock.parked_sales;
 begin

@@ -13,7 +13,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_language text;
 begin
   perform interlock.require_till();

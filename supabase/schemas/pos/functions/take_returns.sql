@@ -20,7 +20,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_original_id constant uuid := p_returns #>> '{0,sale_id}';
+  v_original_id constant uuid := (p_returns #>> '{0,sale_id}')::uuid;
 begin
   if v_original_id is not null then
     select r.o_returns, r.o_root_sale_id, r.o_customer_id

@@ -26,7 +26,7 @@ begin
     order by u.product_id
   ) l;
   if v_product_ids is null then
-    return '[]';
+    return jsonb '[]';
   end if;
 
   perform interlock.lock_sold_stock(p_location_id, v_product_ids);

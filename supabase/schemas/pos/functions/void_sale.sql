@@ -19,7 +19,7 @@ set lock_timeout = '2s'
 set timezone = 'UTC'
 as $$
 declare
-  v_problems jsonb := '[]';
+  v_problems jsonb := jsonb '[]';
   v_role text;
   v_sale interlock.sales;
   v_shift interlock.shifts;

@@ -9,7 +9,7 @@ immutable
 set search_path = ''
 as $$
 declare
-  v_lines text[] := '{}';
+  v_lines text[] := '{}'::text[];
   v_line text := '';
   v_word text;
   v_char text;

@@ -32,7 +32,7 @@ declare
   v_answer text := interlock.begin_idempotent('manage_inventory', p_idempotency_key, v_request || jsonb_build_array(p_reference));
 begin
   if v_answer is not null then
-    return v_answer;
+    return v_answer::json;
   end if;
 
   v_answer := interlock.begin_idempotent(v_operation, p_reference, v_request, null, true);
@@ -52,6 +52,6 @@ begin
   end if;
 
   perform interlock.finish_idempotent('manage_inventory', p_idempotency_key, v_answer);
-  return v_answer;
+  return v_answer::json;
 end
 $$;

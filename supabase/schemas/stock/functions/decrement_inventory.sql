@@ -39,7 +39,7 @@ begin
     'decrement_inventory', p_reference, jsonb_build_array(p_inventory_id, trim_scale(p_quantity)), null, true
   );
   if v_answer is not null then
-    return v_answer;
+    return v_answer::json;
   end if;
 
   perform set_config('interlock.reference', coalesce(p_reference, ''), true);
@@ -50,6 +50,6 @@ begin
   perform set_config('interlock.reference', '', true);
 
   perform interlock.finish_idempotent('decrement_inventory', p_reference, v_answer, true);
-  return v_answer;
+  return v_answer::json;
 end
 $$;

@@ -41,7 +41,7 @@ begin
       -- A shortage, which is to say where.
       when sqlstate 'PT409' then
         get stacked diagnostics v_text = pg_exception_detail;
-        v_details := v_text;
+        v_details := v_text::jsonb;
         perform interlock.raise_error(sqlerrm, jsonb_build_object('shortages', jsonb_build_array(
           jsonb_build_object('inventory_id', p_product_id, 'location_id', interlock.online_location())
             || (v_details -> 'shortages' -> 0)

@@ -11,7 +11,7 @@ set search_path = ''
 as $$
 declare
   v_lines constant jsonb := interlock.name_inventory_lines('get', p_lines);
-  v_locked uuid[] := '{}';
+  v_locked uuid[] := '{}'::uuid[];
   v_slotted uuid[];
   v_answer json;
 begin

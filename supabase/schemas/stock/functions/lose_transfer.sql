@@ -18,6 +18,6 @@ begin
     from jsonb_array_elements(p_lines) with ordinality as l (line, n)
     group by 1
   ) w;
-  return '[]';
+  return json '[]';
 end
 $$;

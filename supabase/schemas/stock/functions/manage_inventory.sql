@@ -54,7 +54,7 @@ begin
     -- What it has written and locked is undone, its key included.
     when sqlstate 'IL003' then
       get stacked diagnostics v_text = pg_exception_detail;
-      v_conflicts := v_text;
+      v_conflicts := v_text::jsonb;
   end;
 
   insert into interlock.inventory_conflicts (product_id, operation, rebased)

@@ -28,7 +28,7 @@ as $$
 declare
   v_found uuid[];
   v_owed record;
-  -- An assignment costs a fourth of a PERFORM.
+  -- An assignment costs a fourth of a PERFORM. @plpgsql_check_options: extra_warnings = false
   v_set text;
 begin
   with wanted as (

@@ -27,6 +27,7 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
+  -- Two parameters decide nothing. @plpgsql_check_options: extra_warnings = false
   v_line interlock.packing_progress;
   v_packed record;
 begin

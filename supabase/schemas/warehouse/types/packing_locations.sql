@@ -13,11 +13,11 @@ declare
   v_claims constant jsonb := auth.jwt() -> 'app_metadata';
 begin
   if v_claims ->> 'role' in ('packer', 'manager') is not true then
-    return '{}';
+    return '{}'::uuid[];
   elsif not v_claims ? 'location_ids' then
     return array[interlock.online_location()];
   elsif jsonb_typeof(v_claims -> 'location_ids') <> 'array' then
-    return '{}';
+    return '{}'::uuid[];
   end if;
   return array(
     select l.id::uuid
