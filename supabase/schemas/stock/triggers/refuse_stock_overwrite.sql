@@ -16,7 +16,7 @@ declare
 begin
   -- GraphQL is an RPC, and knows absolute numbers only, too.
   -- The stock of a digital product is its codes: that is said by the trigger that comes after.
-  if new.kind = 'digital' or (new.available_quantity, new.backordered) = (old.available_quantity, old.backordered) then
+  if new.kind = 'digital' then
     return new;
   end if;
   if v_path not like '%/rpc/%' or v_path like '%/rpc/graphql' then
