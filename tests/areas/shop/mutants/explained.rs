@@ -71,7 +71,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves work: each kind of problem is asked for again.",
     ),
     (
-        "checkout: never `not v_digital and v_backorder is not true`",
+        "checkout: never `not v_digital and v_backorder is not true and v_order.wallet_amount = 0`",
         "It only saves work: an answer that is not made before the order is made after it.",
     ),
     (
