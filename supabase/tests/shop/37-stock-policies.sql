@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(114);
+select plan(115);
 
 update interlock.settings
 set max_open_orders_per_customer = null, max_open_units_per_customer = null;
@@ -151,6 +151,7 @@ select is(pg_temp.line(pg_temp.buy('{"b": 1}'), 'b') ? 'backordered', false, 'wh
 select is(pg_temp.stock('b'), '{1,0}', 'from the shelf');
 select is(pg_temp.line(pg_temp.keep('beyond', pg_temp.buy('{"a": 1, "b": 3}', null, 'beyond')), 'b') -> 'backordered', '2', 'what is not there is owed, and the line says how much');
 select is(pg_temp.line(pg_temp.kept('beyond'), 'a') ? 'backordered', false, 'of no other line');
+select is(nullif(current_setting('interlock.reason', true), ''), null, 'and what is written next is no checkout');
 select is(pg_temp.stock('b'), '{0,2}', 'the shelf is empty');
 select is(pg_temp.buy('{"a": 1, "b": 3}', null, 'beyond'), pg_temp.kept('beyond'), 'a repetition is answered the same');
 select is((select array_agg(backordered::int order by product_id) from interlock.order_items where order_id = (pg_temp.kept('beyond') ->> 'id')::uuid), '{0,2}', 'as in the table');
