@@ -2772,6 +2772,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "arrange_history": { Args: Record<PropertyKey, never>; Returns: Json };
       "assign_batch": {
         Args: {
           "p_batch_id": string;

@@ -17,6 +17,13 @@ create schema interlock;
 comment on schema interlock is
   'Interlock: its tables, and functions that run with their owner''s rights. Not exposed by the API.';
 
+-- The parts of a history that has parts (interlock.histories). Nobody but their owner may look a name up here: parts are read and
+-- written through their table, with its rights, policies and triggers.
+create schema interlock_parts;
+
+comment on schema interlock_parts is
+  'The parts of the histories of Interlock, by position. Not exposed by the API; nobody has a right here.';
+
 grant usage on schema interlock to anon, authenticated, service_role;
 
 -- Checks of one column are domains: Postgres reads the text of a table's checks again at every statement that
@@ -294,8 +301,19 @@ returns trigger
 language plpgsql
 set search_path = ''
 as $$
+declare
+  -- Of a part its history.
+  v_table text := tg_table_name;
+  v_schema text := tg_table_schema;
 begin
-  if tg_op = 'DELETE' and current_setting('interlock.purging', true) = tg_table_name then
+  if tg_table_schema = 'interlock_parts' then
+    select c.relname, c.relnamespace::regnamespace
+    into v_table, v_schema
+    from pg_catalog.pg_class c
+    where c.oid = pg_catalog.pg_partition_root(tg_relid);
+  end if;
+
+  if tg_op = 'DELETE' and current_setting('interlock.purging', true) = v_table then
     return old;
   end if;
 
@@ -314,9 +332,9 @@ begin
 
   raise exception using
     errcode = 'restrict_violation',
-    schema = tg_table_schema,
-    table = tg_table_name,
-    message = format('%I.%I is append-only: %s refused', tg_table_schema, tg_table_name, lower(tg_op));
+    schema = v_schema,
+    table = v_table,
+    message = format('%I.%I is append-only: %s refused', v_schema, v_table, lower(tg_op));
 end
 $$;
 
@@ -409,7 +427,24 @@ create table interlock.outbox (
   transaction xid8 not null default pg_current_xact_id(),
   -- By transaction, because what has come since the deliveries were made last is asked for so.
   constraint outbox_pkey primary key (transaction, position)
-);
+) partition by range (position);
+
+-- What interlock.make_history_parts goes on from, and what takes rows that no part is there for.
+create table interlock_parts.outbox_0 partition of interlock.outbox for values from (minvalue) to (5000000);
+create table interlock_parts.outbox_rest partition of interlock.outbox default;
+
+alter table interlock_parts.outbox_0 enable row level security;
+alter table interlock_parts.outbox_rest enable row level security;
+
+create trigger outbox_no_truncate
+  before truncate on interlock_parts.outbox_0
+  for each statement
+  execute function interlock.refuse_change();
+
+create trigger outbox_no_truncate
+  before truncate on interlock_parts.outbox_rest
+  for each statement
+  execute function interlock.refuse_change();
 
 comment on table interlock.outbox is
   'What has happened, to be told outside, as far as no history of its own tells it. Append-only; read as events.';
@@ -516,7 +551,9 @@ create table interlock.settings (
     constraint settings_transfer_lifetime_sane
       check (transfer_lifetime between interval '1 minute' and interval '7 days'),
 
-  -- How long history is kept (interlock.purge_history).
+  -- How long history is kept (interlock.purge_history, interlock.archive_history).
+  history_part_rows bigint default 5000000
+    constraint settings_history_part_rows_sane check (history_part_rows between 1000 and 1000000000),
   keep_promo_attempts interval default '1 day'
     constraint settings_keep_promo_attempts_sane
       check (keep_promo_attempts between interval '1 hour' and interval '100 years'),
@@ -665,6 +702,8 @@ comment on column interlock.settings.taxed is
 comment on column interlock.settings.transfer_lifetime is
   'How long the token counts by which a guest''s orders move to the account they sign in to (1 minute to 7 days).';
 
+comment on column interlock.settings.history_part_rows is
+  'How many positions a part of a history has that is made from now on (1000 to 1000000000); null: no more parts are made.';
 comment on column interlock.settings.keep_promo_attempts is
   'How long guesses at promo codes are kept (1 hour to 100 years); null means for ever.';
 comment on column interlock.settings.keep_promo_holds is
@@ -797,6 +836,152 @@ begin
   end if;
   return num_nonnulls(auth.jwt(), auth.uid()) = 0
     and pg_has_role(case v_role when 'none' then session_user else v_role::name end, 'service_role', 'usage');
+end
+$$;
+
+-- Add a part to a history, empty, with the bounds that are given as Postgres writes them. Keys, indexes and triggers of rows come from
+-- the table; what does not is made here.
+--
+-- Callers: interlock.make_history_part.
+-- Locks: the new part; of the history what the caller holds; its rest, and the tables that its foreign keys name, for as long as
+--   it takes to add it.
+create function interlock.add_history_part(p_history text, p_name text, p_bounds text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_statement text;
+begin
+  execute format('create table interlock_parts.%I (like interlock.%I including storage including compression)', p_name, p_history);
+  execute format('alter table interlock_parts.%I enable row level security', p_name);
+  execute format('revoke all on table interlock_parts.%I from public, anon, authenticated, service_role', p_name);
+  -- Triggers of statements belong to the table that a statement names.
+  for v_statement in
+    select replace(pg_get_triggerdef(t.oid), format(' ON interlock.%I ', p_history), format(' ON interlock_parts.%I ', p_name))
+    from pg_catalog.pg_trigger t
+    where t.tgrelid = format('interlock.%I', p_history)::regclass
+      and not t.tgisinternal
+      and t.tgtype & 1 = 0
+  loop
+    execute v_statement;
+  end loop;
+  execute format('alter table interlock.%I attach partition interlock_parts.%I %s', p_history, p_name, p_bounds);
+end
+$$;
+
+-- Archive a part of a history in which everything is older than the settings have it kept, and nothing is what interlock.purge_history
+-- would keep; answers how many it archived, 0 or 1: call it until it answers 0. What is in it is no longer read by anything: it is the
+-- shop's to dump and to drop (docs/operations.md).
+--
+-- Callers: the jobs of interlock.jobs; public.arrange_history.
+-- Locks: the part, in which nobody writes any more but a purge and an erasure; interlock.lock_history; waiting 50 ms for each. Where
+--   somebody holds them for longer, the part is the next call's.
+-- Security definer: parts belong to whom their table belongs to.
+create function interlock.archive_history()
+returns int
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '50ms'
+as $$
+declare
+  v_part record;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  for v_part in
+    select h.name, p.part, interlock.clock() - h.keep as before, h.stays, h.together, h.position_column
+    from interlock.histories() h
+    cross join lateral interlock.history_parts(h.name) p
+    where h.keep is not null
+      and p.after <= pg_sequence_last_value(h.sequence::regclass)
+    order by h.name, p.after
+  loop
+    -- Asked before anything is locked, which is the answer for nearly all; and again when nothing can come to it any more.
+    if interlock.history_stays(v_part.part, v_part.before, v_part.stays, v_part.together, v_part.position_column) then
+      continue;
+    end if;
+    begin
+      execute format('lock table %s in share row exclusive mode', v_part.part);
+      if not interlock.history_stays(v_part.part, v_part.before, v_part.stays, v_part.together, v_part.position_column) then
+        perform interlock.archive_history_part(v_part.name, v_part.part);
+        return 1;
+      end if;
+    exception
+      when lock_not_available then
+        -- The next call's.
+        null;
+    end;
+  end loop;
+  return 0;
+end
+$$;
+
+-- Take a part out of its history, into the schema interlock_archive, where it is a table of its owner's alone, of plain types, that nothing of
+-- Interlock asks or needs any more. No row is read or written for that.
+--
+-- Callers: interlock.archive_history.
+-- Locks: interlock.lock_history.
+create function interlock.archive_history_part(p_history text, p_part regclass)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_name text := (select c.relname from pg_catalog.pg_class c where c.oid = p_part);
+  v_statement text;
+begin
+  perform interlock.lock_history(p_history);
+  execute format('alter table interlock.%I detach partition %s', p_history, p_part);
+  for v_statement in
+    select format('alter table %s drop constraint %I', p_part, k.conname)
+    from pg_catalog.pg_constraint k
+    where k.conrelid = p_part
+      and k.contype = 'f'
+    union all
+    select format('drop trigger %I on %s', t.tgname, p_part)
+    from pg_catalog.pg_trigger t
+    where t.tgrelid = p_part
+      and not t.tgisinternal
+    union all
+    select format('alter table %s alter column %I drop default', p_part, a.attname)
+    from pg_catalog.pg_attribute a
+    where a.attrelid = p_part
+      and a.atthasdef
+    union all
+    -- All at once: each change of a type looks at every index again. A domain is stored as what it is made of.
+    select format(
+      'alter table %s %s', p_part,
+      string_agg(format('alter column %I type %s', a.attname, format_type(t.typbasetype, t.typtypmod)), ', ')
+    )
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_type t on t.oid = a.atttypid and t.typtype = 'd'
+    where a.attrelid = p_part
+      and a.attnum > 0
+    having count(*) > 0
+  loop
+    execute v_statement;
+  end loop;
+  if to_regnamespace('interlock_archive') is null then
+    create schema interlock_archive;
+  end if;
+  -- Of a part that was the rest, indexes are called after that, as those of others may be; and where Interlock was installed anew there may
+  -- be an archive of before.
+  if to_regclass(format('interlock_archive.%I', v_name)) is not null then
+    v_name := v_name || '_' || p_part::oid;
+    execute format('alter table %s rename to %I', p_part, v_name);
+  end if;
+  for v_statement in
+    select format('alter index %s rename to %I', i.indexrelid::regclass, v_name || '_index_' || row_number() over (order by i.indexrelid))
+    from pg_catalog.pg_index i
+    where i.indrelid = p_part
+  loop
+    execute v_statement;
+  end loop;
+  execute format('alter table %s set schema interlock_archive', p_part);
 end
 $$;
 
@@ -1548,6 +1733,101 @@ begin
 end
 $$;
 
+-- The histories that have parts: tables partitioned by the position of their rows (ids of a sequence), which is in every key of
+-- theirs, so that parts need no other keys. `rest` takes what no part is there for. With each: where its positions come from,
+-- how long the settings have it kept, conditions on a row `h` by which interlock.purge_history keeps it whatever its age, and by
+-- what rows belong together if the last of them tells for all.
+--
+-- Callers: interlock.make_history_parts, interlock.archive_history.
+-- Locks: none.
+create function interlock.histories()
+returns table (name text, position_column text, sequence text, keep interval, stays text[], together text)
+language sql
+stable
+set search_path = ''
+as $histories$
+  select h.*
+  from interlock.settings s
+  cross join lateral (values
+    (
+      'stock_movements', 'id', pg_get_serial_sequence('interlock.stock_movements', 'id'), s.keep_stock_movements,
+      array[
+        $$
+          not exists (
+            select from interlock.stock_balances b
+            where b.product_id = h.product_id and b.location_id = h.location_id and b.closed_through >= h.id
+          )
+        $$
+      ],
+      'product_id, location_id'
+    ),
+    (
+      'order_events', 'id', 'interlock.event_position', s.keep_order_events,
+      array[
+        'exists (select from interlock.deliveries d where d.position = h.id)',
+        'exists (select from interlock.orders o where o.id = h.order_id and interlock.is_owed_order(o.status))'
+      ],
+      null
+    ),
+    (
+      'outbox', 'position', 'interlock.event_position', s.keep_events,
+      array['exists (select from interlock.deliveries d where d.position = h.position)'],
+      null
+    )
+  ) as h (name, position_column, sequence, keep, stays, together)
+$histories$;
+
+-- The parts of a history but for its rest, the oldest first: the positions of each, from `first` (null: from the beginning) to
+-- before `after`.
+--
+-- Callers: interlock.make_history_part, interlock.archive_history.
+-- Locks: none.
+create function interlock.history_parts(p_history text)
+returns table (part regclass, first bigint, after bigint)
+language sql
+stable
+set search_path = ''
+as $$
+  select
+    i.inhrelid::regclass,
+    substring(pg_get_expr(c.relpartbound, c.oid) from $bound$FROM \('(-?[0-9]+)'\)$bound$)::bigint,
+    substring(pg_get_expr(c.relpartbound, c.oid) from $bound$TO \('(-?[0-9]+)'\)$bound$)::bigint
+  from pg_catalog.pg_inherits i
+  join pg_catalog.pg_class c on c.oid = i.inhrelid
+  where i.inhparent = format('interlock.%I', p_history)::regclass
+    and pg_get_expr(c.relpartbound, c.oid) <> 'DEFAULT'
+  order by 3
+$$;
+
+-- Whether anything in a part of a history has to stay: it is younger than the settings have it kept, or one of the history's conditions holds.
+-- Each is asked alone, so that it is a join, and ends at the first row; of rows that belong together the last is asked, which an index tells.
+--
+-- Callers: interlock.archive_history, interlock.purge_parts.
+-- Locks: none.
+create function interlock.history_stays(p_part regclass, p_before timestamptz, p_stays text[], p_together text, p_column text)
+returns boolean
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_condition text;
+  v_found boolean;
+begin
+  execute format('select exists (select from %s h where h.created_at >= $1)', p_part) into v_found using p_before;
+  foreach v_condition in array p_stays loop
+    exit when v_found;
+    execute format(
+      case when p_together is null then 'select exists (select from %1$s h where %2$s)'
+      else 'select exists (select from (select %3$s, max(%4$I) as %4$I from %1$s group by %3$s) h where %2$s)' end,
+      p_part, v_condition, p_together, p_column
+    )
+    into v_found;
+  end loop;
+  return v_found;
+end
+$$;
+
 -- What has to be done again and again: the one list, for pg_cron and for `npm run jobs`. `command` does the whole job,
 -- `schedule` says when pg_cron does it, `every` how often `npm run jobs --every` does, at most.
 --
@@ -1697,6 +1977,16 @@ $command$,
     (
       'purge-idempotency-keys', '17 * * * *', '1 hour', null,
       'select interlock.purge_idempotency_keys(10000)',
+      null
+    ),
+    (
+      'make-history-parts', '*/10 * * * *', '10 minutes', null,
+      'select interlock.make_history_parts()',
+      null
+    ),
+    (
+      'archive-history', '19 3 * * *', '1 day', null,
+      'select interlock.archive_history()',
       null
     ),
     (
@@ -1864,6 +2154,31 @@ begin
 end
 $$;
 
+-- Take a history away from everybody else for the rest of the transaction, with the tables that its foreign keys name first:
+-- a sale writes the order before its history.
+--
+-- Callers: interlock.make_history_part, interlock.archive_history_part.
+-- Locks: as it says.
+create function interlock.lock_history(p_history text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_table regclass;
+begin
+  for v_table in
+    select distinct k.confrelid::regclass
+    from pg_catalog.pg_constraint k
+    where k.conrelid = format('interlock.%I', p_history)::regclass
+      and k.contype = 'f'
+  loop
+    execute format('lock table only %s in access exclusive mode', v_table);
+  end loop;
+  execute format('lock table only interlock.%I in access exclusive mode', p_history);
+end
+$$;
+
 -- Lock every slot of a counter, and say what was used in them.
 --
 -- Callers: whoever holds the gate.
@@ -1909,6 +2224,117 @@ begin
   end if;
   perform 1 from auth.users u where u.id = p_user_id for key share;
   return found;
+end
+$$;
+
+-- See to it that a history has a part for what comes; answers whether it had to do something.
+--
+-- As long as less than half a part is ahead of what is written, the next one is made. If nobody has, until rows came that no
+-- part is there for, the rest has taken them: it becomes the part of these rows itself, and another rest its successor. That
+-- reads it once, while whoever writes to the history or reads it waits (a second for some tens of millions of rows).
+--
+-- Callers: interlock.make_history_parts.
+-- Locks: the history against others who change its parts (whoever sells goes on); to add a part, its rest and the tables that its
+--   foreign keys name; where it is late, and where the rest becomes a part, interlock.lock_history.
+create function interlock.make_history_part(p_history text, p_column text, p_sequence text, p_rows bigint)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_rest constant text := p_history || '_rest';
+  v_last bigint;
+  v_from bigint;
+  v_to bigint;
+  v_taken bigint;
+begin
+  -- Looked at, and once more when nobody else can change it.
+  for v_look in 1..2 loop
+    v_last := coalesce(pg_sequence_last_value(p_sequence::regclass), 0);
+    select max(h.after) into v_from from interlock.history_parts(p_history) h;
+    -- Where every part has been archived: on from what is written.
+    v_from := coalesce(v_from, (v_last / p_rows + 1) * p_rows);
+    execute format('select max(r.%1$I) from interlock_parts.%2$I r where r.%1$I >= $1', p_column, v_rest) into v_taken using v_from;
+    if v_taken is null and v_from - v_last >= p_rows / 2 then
+      return false;
+    end if;
+    exit when v_look = 2;
+    if v_taken is null and v_from - v_last >= p_rows / 4 then
+      execute format('lock table only interlock.%I in share update exclusive mode', p_history);
+    else
+      -- Late: Postgres would refuse who is about to write to the rest what the new part takes.
+      perform interlock.lock_history(p_history);
+    end if;
+  end loop;
+
+  if v_taken is null then
+    -- Positions that were passed over are in it, too.
+    v_to := greatest(v_from + p_rows, (v_last / p_rows + 1) * p_rows);
+    perform interlock.add_history_part(
+      p_history, p_history || '_' || v_from, format('for values from (%s) to (%s)', v_from, v_to)
+    );
+    return true;
+  end if;
+
+  -- With a whole part ahead.
+  v_to := (greatest(v_last, v_taken) / p_rows + 2) * p_rows;
+  execute format('alter table interlock.%I detach partition interlock_parts.%I', p_history, v_rest);
+  execute format('alter table interlock_parts.%I rename to %I', v_rest, p_history || '_' || v_from);
+  perform interlock.add_history_part(p_history, v_rest, 'default');
+  -- What is of an older part, one that was archived, stays in the rest.
+  execute format(
+    'with older as (delete from interlock_parts.%1$I r where r.%2$I < $1 returning r.*)
+     insert into interlock_parts.%3$I overriding system value select o.* from older o',
+    p_history || '_' || v_from, p_column, v_rest
+  )
+  using v_from;
+  execute format(
+    'alter table interlock.%I attach partition interlock_parts.%I for values from (%s) to (%s)',
+    p_history, p_history || '_' || v_from, v_from, v_to
+  );
+  return true;
+end
+$$;
+
+-- Make the next part of a history that has less than half of one ahead; answers how many it made, 0 or 1: call it until it
+-- answers 0. How large parts are says settings.history_part_rows.
+--
+-- Where somebody holds what it needs for longer than 50 ms, that history is the next call's. A sale never waits for longer than that,
+-- and never needs a part: see interlock.make_history_part.
+--
+-- Callers: the jobs of interlock.jobs; public.arrange_history.
+-- Locks: see interlock.make_history_part, waiting 50 ms for each.
+-- Security definer: parts belong to whom their table belongs to.
+create function interlock.make_history_parts()
+returns int
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '50ms'
+as $$
+declare
+  v_rows constant bigint := (select s.history_part_rows from interlock.settings s);
+  v_history record;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+  if v_rows is null then
+    return 0;
+  end if;
+
+  for v_history in select h.* from interlock.histories() h loop
+    begin
+      if interlock.make_history_part(v_history.name, v_history.position_column, v_history.sequence, v_rows) then
+        return 1;
+      end if;
+    exception
+      when lock_not_available then
+        -- The next call's.
+        null;
+    end;
+  end loop;
+  return 0;
 end
 $$;
 
@@ -1983,6 +2409,8 @@ $$;
 -- proofs of an order that is not paid for (they count towards settings.max_payment_proofs), an event that is to be delivered, a use of a promo code that is
 -- held or redeemed, the scans of a picking session that is under way, a parked sale that waits, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
 -- what is closed goes: its sum stays, in stock_balances and wallet_balances. Top-ups, orders and their lines are kept.
+--
+-- A history that has parts is purged part by part, and what goes as a whole is left to interlock.archive_history: interlock.purge_parts.
 --
 -- A customer's row of a code can go while they take a use: who finds none to count on begins again and makes one.
 --
@@ -2072,36 +2500,9 @@ begin
   ));
   get diagnostics v_batch_events = row_count;
 
-  perform set_config('interlock.purging', 'order_events', true);
-  delete from interlock.order_events
-  where ctid = any (array(
-    select e.ctid
-    from interlock.order_events e
-    where e.created_at < v_now - v_keep.keep_order_events
-      and not exists (select from interlock.deliveries d where d.position = e.id)
-      and not exists (
-        select
-        from interlock.orders o
-        where o.id = e.order_id
-          and interlock.is_owed_order(o.status)
-      )
-    limit v_limit
-    for update skip locked
-  ));
-  get diagnostics v_order_events = row_count;
+  v_order_events := interlock.purge_parts('order_events', v_limit);
 
-  perform set_config('interlock.purging', 'stock_movements', true);
-  delete from interlock.stock_movements
-  where ctid = any (array(
-    select m.ctid
-    from interlock.stock_balances b
-    join interlock.stock_movements m
-      on m.product_id = b.product_id and m.location_id = b.location_id and m.id <= b.closed_through
-    where m.created_at < v_now - v_keep.keep_stock_movements
-    limit case when v_keep.keep_stock_movements is null then 0 else v_limit end
-    for update of m skip locked
-  ));
-  get diagnostics v_stock = row_count;
+  v_stock := interlock.purge_parts('stock_movements', v_limit);
 
   perform set_config('interlock.purging', 'wallet_movements', true);
   delete from interlock.wallet_movements
@@ -2136,17 +2537,7 @@ begin
   ));
   get diagnostics v_deliveries = row_count;
 
-  perform set_config('interlock.purging', 'outbox', true);
-  delete from interlock.outbox
-  where ctid = any (array(
-    select b.ctid
-    from interlock.outbox b
-    where b.created_at < v_now - v_keep.keep_events
-      and not exists (select from interlock.deliveries d where d.position = b.position)
-    limit v_limit
-    for update skip locked
-  ));
-  get diagnostics v_told = row_count;
+  v_told := interlock.purge_parts('outbox', v_limit);
 
   perform set_config('interlock.purging', 'packing_scans', true);
   delete from interlock.packing_scans
@@ -2277,6 +2668,57 @@ begin
   get diagnostics v_tokens = row_count;
 
   return v_keys + v_tokens;
+end
+$$;
+
+-- Remove of a history that has parts what interlock.purge_history says, at most p_limit rows; answers how many.
+--
+-- What is over and has something younger is left alone: it goes as a whole (interlock.archive_history), and need not be read until then.
+-- So rows are removed from the part that is being written, from the rest, and from what is old as a whole and stays for some of its rows.
+--
+-- Callers: interlock.purge_history.
+-- Locks: the rows it deletes; those that somebody is using are passed over.
+create function interlock.purge_parts(p_history text, p_limit int)
+returns int
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_history record;
+  v_part regclass;
+  v_before timestamptz;
+  v_purged int := 0;
+  v_rows int;
+begin
+  select h.* into v_history from interlock.histories() h where h.name = p_history;
+  v_before := interlock.clock() - v_history.keep;
+  if v_before is null then
+    return 0;
+  end if;
+
+  perform set_config('interlock.purging', p_history, true);
+  for v_part in
+    select p.part
+    from interlock.history_parts(p_history) p
+    where p.after > coalesce(pg_sequence_last_value(v_history.sequence::regclass), 0)
+      or not interlock.history_stays(p.part, v_before, '{}', null, null)
+    union all
+    select format('interlock_parts.%I', p_history || '_rest')::regclass
+  loop
+    exit when v_purged >= p_limit;
+    execute format(
+      'delete from %1$s
+       where ctid = any (array(
+         select h.ctid from %1$s h where h.created_at < $1 and not (%2$s) limit $2 for update skip locked
+       ))',
+      v_part, array_to_string(v_history.stays, ') and not (')
+    )
+    using v_before, p_limit - v_purged;
+    get diagnostics v_rows = row_count;
+    v_purged := v_purged + v_rows;
+  end loop;
+  perform set_config('interlock.purging', '', true);
+  return v_purged;
 end
 $$;
 
@@ -3062,6 +3504,18 @@ begin
 end
 $$;
 
+create function public.arrange_history()
+returns jsonb
+language sql
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('success', true, 'made', interlock.make_history_parts(), 'archived', interlock.archive_history())
+$$;
+
+comment on function public.arrange_history() is
+  'Makes the next part of a history, and archives one in which everything is older than the settings have it kept. For the service role.';
+
 create function public.close_ledgers(p_limit int default 1000)
 returns jsonb
 language sql
@@ -3127,6 +3581,12 @@ comment on function public.settle_slots(uuid) is
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.acts_for_shop is
   'Whether the caller acts for the shop: the service role, staff by token (whose account exists), or a session of the database itself (the SQL editor, a job of pg_cron, psql), which has no token at all.';
+comment on function interlock.add_history_part is
+  'Add a part to a history, empty, with the bounds that are given as Postgres writes them.';
+comment on function interlock.archive_history is
+  'Archive a part of a history in which everything is older than the settings have it kept, and nothing is what interlock.purge_history would keep; answers how many it archived, 0 or 1: call it until it answers 0.';
+comment on function interlock.archive_history_part is
+  'Take a part out of its history, into the schema interlock_archive, where it is a table of its owner''s alone, of plain types, that nothing of Interlock asks or needs any more.';
 comment on function interlock.begin_idempotent is
   'Take the key for this transaction, or answer what a twin has answered.';
 comment on function interlock.begin_reference is
@@ -3167,6 +3627,12 @@ comment on function interlock.guard_slots is
   'Refuse a number of slots in the owner''s row that is not the number of its slots: whoever trusts the row would miss units that are granted.';
 comment on function interlock.has_realtime is
   'Whether the platform''s realtime is there, so that it is worth making a message.';
+comment on function interlock.histories is
+  'The histories that have parts: tables partitioned by the position of their rows (ids of a sequence), which is in every key of theirs, so that parts need no other keys.';
+comment on function interlock.history_parts is
+  'The parts of a history but for its rest, the oldest first: the positions of each, from `first` (null: from the beginning) to before `after`.';
+comment on function interlock.history_stays is
+  'Whether anything in a part of a history has to stay: it is younger than the settings have it kept, or one of the history''s conditions holds.';
 comment on function interlock.is_line is
   'Whether a text is one line of at most so many characters, outer blanks not counted.';
 comment on function interlock.is_staff is
@@ -3181,10 +3647,16 @@ comment on function interlock.ledgers_to_close is
   'Wallets, products and rows of inventory whose first open movement is older than interlock.settings.close_ledgers_after, in this order, each in that of their ids.';
 comment on function interlock.limit_wait is
   'Let the next lock be waited for only as long as the call has left: two seconds for all its waits together, counted from the statement that the client sent (in a procedure that commits, from its present transaction).';
+comment on function interlock.lock_history is
+  'Take a history away from everybody else for the rest of the transaction, with the tables that its foreign keys name first: a sale writes the order before its history.';
 comment on function interlock.lock_slots is
   'Lock every slot of a counter, and say what was used in them.';
 comment on function interlock.lock_user is
   'Lock an account against removal, as a foreign key to it does; the one helper for this kind of lock.';
+comment on function interlock.make_history_part is
+  'See to it that a history has a part for what comes; answers whether it had to do something.';
+comment on function interlock.make_history_parts is
+  'Make the next part of a history that has less than half of one ahead; answers how many it made, 0 or 1: call it until it answers 0.';
 comment on function interlock.make_slots is
   'Make the number of slots of a counter p_slots.';
 comment on function interlock.most_units is
@@ -3203,6 +3675,8 @@ comment on function interlock.purge_history is
   'Remove what is older than interlock.settings has it kept, at most p_limit rows of each table; answers how many of each.';
 comment on function interlock.purge_idempotency_keys is
   'Remove keys whose time is over, and tokens of guests that nobody has used, at most p_limit of each; answers how many.';
+comment on function interlock.purge_parts is
+  'Remove of a history that has parts what interlock.purge_history says, at most p_limit rows; answers how many.';
 comment on function interlock.purge_run_log is
   'Keep what our jobs leave in pg_cron''s run log, which nobody else empties, for a week; answers how many rows went.';
 comment on function interlock.raise_error is
@@ -3245,6 +3719,7 @@ grant execute on function interlock.has_realtime to service_role;
 grant execute on function interlock.is_staff to authenticated, service_role;
 
 revoke all on function
+  public.arrange_history(),
   public.close_ledgers(int),
   public.erase_user(uuid),
   public.purge_history(int),
@@ -3253,6 +3728,7 @@ revoke all on function
 from public, anon, authenticated, service_role;
 
 grant execute on function
+  public.arrange_history(), interlock.make_history_parts, interlock.archive_history,
   public.close_ledgers(int), interlock.close_ledgers,
   public.erase_user(uuid), interlock.erase_user,
   public.purge_history(int), interlock.purge_history,

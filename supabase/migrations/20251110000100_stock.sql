@@ -1070,7 +1070,24 @@ create table interlock.stock_movements (
   created_at timestamptz not null default now(),
   -- The ledger of one product at one location is read in this order, and added up from this index alone.
   constraint stock_movements_pkey primary key (product_id, location_id, id) include (delta)
-);
+) partition by range (id);
+
+-- What interlock.make_history_parts goes on from, and what takes rows that no part is there for.
+create table interlock_parts.stock_movements_0 partition of interlock.stock_movements for values from (minvalue) to (5000000);
+create table interlock_parts.stock_movements_rest partition of interlock.stock_movements default;
+
+alter table interlock_parts.stock_movements_0 enable row level security;
+alter table interlock_parts.stock_movements_rest enable row level security;
+
+create trigger stock_movements_no_truncate
+  before truncate on interlock_parts.stock_movements_0
+  for each statement
+  execute function interlock.refuse_change();
+
+create trigger stock_movements_no_truncate
+  before truncate on interlock_parts.stock_movements_rest
+  for each statement
+  execute function interlock.refuse_change();
 
 comment on table interlock.stock_movements is
   'Append-only stock ledger, written by triggers on products and inventory. Nobody can change or delete a row.';

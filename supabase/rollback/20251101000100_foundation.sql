@@ -1,6 +1,7 @@
 set local lock_timeout = '5s';
 
 drop function
+  public.arrange_history(),
   public.close_ledgers(int),
   public.erase_user(uuid),
   public.purge_history(int),
@@ -29,6 +30,9 @@ drop function
   interlock.has_realtime,
   interlock.is_staff,
   interlock.acts_for_shop,
+  interlock.add_history_part,
+  interlock.archive_history,
+  interlock.archive_history_part,
   interlock.begin_idempotent,
   interlock.begin_reference,
   interlock.broadcast,
@@ -47,17 +51,24 @@ drop function
   interlock.forget_idempotent,
   interlock.given,
   interlock.grant_slots,
+  interlock.histories,
+  interlock.history_parts,
+  interlock.history_stays,
   interlock.jobs,
   interlock.ledgers_to_close,
   interlock.limit_wait,
+  interlock.lock_history,
   interlock.lock_slots,
   interlock.lock_user,
+  interlock.make_history_part,
+  interlock.make_history_parts,
   interlock.make_slots,
   interlock.note_event,
   interlock.pointer_token,
   interlock.problem,
   interlock.purge_history,
   interlock.purge_idempotency_keys,
+  interlock.purge_parts,
   interlock.purge_run_log,
   interlock.raise_error,
   interlock.raise_isolation_level,
@@ -79,4 +90,5 @@ drop function
   interlock.request_id;
 drop sequence
   interlock.event_position;
+drop schema interlock_parts;
 drop schema interlock;

@@ -93,7 +93,7 @@ from (values
   ($$insert into interlock.promo_attempts values ({1}, '{}')$$, 'promo_attempts_bounded'),
   ($$insert into interlock.promo_attempts values ({1}, array_fill(now(), array[21]))$$, 'promo_attempts_bounded'),
   ($$insert into interlock.order_events (order_id, event) values ({4}, 'lost')$$, 'order_events_event_known'),
-  ($$insert into interlock.order_events overriding system value select * from interlock.order_events limit 1$$, 'order_events_pkey'),
+  ($$insert into interlock.order_events overriding system value select * from interlock.order_events limit 1$$, 'order_events_0_pkey'),
   ($$insert into interlock.order_items values ({4}, {2}, 1, 700, 'Tea', 'liquid')$$, 'products_kind_known'),
   ($$insert into interlock.order_items values ({4}, {2}, 1, -1, 'Tea', 'physical')$$, 'amount_nonnegative'),
   ($$insert into interlock.order_items values ({9}, {2}, 1, 700, 'Tea', 'physical')$$, 'order_items_order_id_fkey'),
@@ -114,7 +114,7 @@ from (values
   ($$insert into interlock.promo_code_products values ({9}, {2})$$, 'promo_code_products_promo_id_fkey'),
   ($$delete from interlock.products where id = {2}$$, 'promo_code_products_product_id_fkey'),
   ($$insert into interlock.promo_redemptions (id, promo_id, user_id, status, discount, held_until) values ({6}, {9}, {1}, 'held', 1, now())$$, 'promo_redemptions_pkey'),
-  ($$insert into interlock.stock_movements overriding system value select * from interlock.stock_movements limit 1$$, 'stock_movements_pkey'),
+  ($$insert into interlock.stock_movements overriding system value select * from interlock.stock_movements limit 1$$, 'stock_movements_0_pkey'),
   ($$insert into interlock.wallet_movements (id, user_id, delta, balance_after, currency, reason) overriding system value
      values (-6, {1}, 1, 1, 'USD', 'x'), (-6, {1}, 1, 2, 'USD', 'x')$$, 'wallet_movements_pkey'),
   ($$insert into interlock.stock_movements (product_id, delta, balance_after, reason) values ({2}, 1, 6, '')$$, 'movement_reason_length'),

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(129);
+select plan(131);
 
 -- Ids -----------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ select is_empty(
     from pg_class c
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     where c.relnamespace = 'interlock'::regnamespace
-      and c.relkind = 'r'
+      and c.relkind in ('r', 'p')
       and has_any_column_privilege('service_role', c.oid, 'insert, update')
       and col_description(c.oid, a.attnum) is null
   $$,
@@ -117,7 +117,7 @@ select results_eq(
   $$
     select c.relname::text, a.grantee::regrole::text, a.privilege_type
     from pg_class c cross join aclexplode(c.relacl) a
-    where c.relnamespace = 'interlock'::regnamespace and c.relkind in ('r', 'v') and a.grantee <> c.relowner
+    where c.relnamespace = 'interlock'::regnamespace and c.relkind in ('r', 'p', 'v') and a.grantee <> c.relowner
       and to_regclass('public.' || c.relname) is not null
     order by 1, 2, 3
   $$,
@@ -396,8 +396,8 @@ begin
   end if;
 end
 $do$;
-select is(interlock.schedule_jobs(), 18, 'with it every job is');
-select is(interlock.schedule_jobs(), 18, 'as often as one asks');
+select is(interlock.schedule_jobs(), 20, 'with it every job is');
+select is(interlock.schedule_jobs(), 20, 'as often as one asks');
 select set_eq(
   $$select jobname::text, schedule::text, command::text from cron.job where jobname like 'interlock-%'$$,
   $$select 'interlock-' || name, schedule, command from interlock.jobs()$$,
@@ -410,7 +410,7 @@ select set_eq(
     ('expire-cart-reservations', '* * * * *', '1 minute'), ('expire-parked-sales', '* * * * *', '1 minute'),
     ('abandon-stale-sessions', '23 * * * *', '1 hour'), ('settle-slots', '* * * * *', '1 minute'), ('settle-points', '* * * * *', '1 minute'),
     ('settle-tiers', '13 3 * * *', '1 day'), ('remind-payments', '*/5 * * * *', '5 minutes'), ('purge-idempotency-keys', '17 * * * *', '1 hour'),
-    ('purge-history', '29 3 * * *', '1 day'), ('close-ledgers', '53 3 * * *', '1 day'),
+    ('purge-history', '29 3 * * *', '1 day'), ('make-history-parts', '*/10 * * * *', '10 minutes'), ('archive-history', '19 3 * * *', '1 day'), ('close-ledgers', '53 3 * * *', '1 day'),
     ('audit-inventory', '7 4 * * *', '1 day'), ('purge-run-log', '41 3 * * *', '1 day'), ('deliver', '* * * * *', '1 minute'), ('fill-links', '* * * * *', '1 minute'),
     ('write-back-stock', '* * * * *', '1 minute'), ('write-orders-out', '* * * * *', '1 minute')$$,
   'the list is this'

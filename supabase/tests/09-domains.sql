@@ -114,7 +114,7 @@ select is_empty(
     where not exists (
       select
       from pg_catalog.pg_attribute a
-      join pg_catalog.pg_class c on c.oid = a.attrelid and c.relkind = 'r'
+      join pg_catalog.pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p')
       where a.atttypid = d.oid
     )
     and d.name <> 'text/plain'

@@ -195,7 +195,7 @@ begin
     from pg_catalog.pg_class c
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     where c.relnamespace = 'interlock'::regnamespace
-      and c.relkind = 'r'
+      and c.relkind in ('r', 'p')
   loop
     execute format('select count(*) from interlock.%I t where strpos(t.%I::text, $1::text) > 0', v_column.relname, v_column.attname)
     into v_found using p_id;

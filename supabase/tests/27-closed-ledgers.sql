@@ -184,7 +184,7 @@ end
 $$;
 select matches(
   pg_temp.plan('select * from interlock.stock_differences') || pg_temp.plan('select * from interlock.wallet_differences'),
-  'stock_movements_pkey.*product_id = \S+\) AND \(\S*location_id = \S+\) AND \(\S*id > .*wallet_movements_pkey.*user_id = \S+\) AND \(\S*id > ',
+  'stock_movements_0_pkey.*product_id = \S+\) AND \(\S*location_id = \S+\) AND \(\S*id > .*wallet_movements_pkey.*user_id = \S+\) AND \(\S*id > ',
   'only the open part of a ledger is read'
 );
 

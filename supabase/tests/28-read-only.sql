@@ -154,7 +154,7 @@ select is_empty(
     cross join lateral (select pg_temp.answer(w.who, c.call)) as a (answer)
     where a.answer !~ '^(PT4\d\d [A-Z_]+|42501 permission denied .*|25006 cannot execute [A-Za-z() ]+ in a read-only transaction)$'
       -- There is nothing to be done.
-      and a.answer !~ '"(abandoned|closed|expired|released|settled)": (0|false)'
+      and a.answer !~ '"(abandoned|archived|closed|expired|released|settled)": (0|false)'
   $$,
   'no function that may write takes that for a success, or for anything else'
 );

@@ -226,7 +226,7 @@ pub(crate) async fn vacuum_what_has_rows(client: &Client) -> Result<()> {
             "select string_agg(c.oid::regclass::text, ', ')
              from pg_class c
              where c.relkind = 'r'
-               and c.relnamespace::regnamespace::text in ('auth', 'public', 'interlock', 'bench_peers')
+               and c.relnamespace::regnamespace::text in ('auth', 'public', 'interlock', 'interlock_parts', 'bench_peers')
                and pg_relation_size(c.oid) > 0",
             &[],
         )

@@ -401,6 +401,7 @@ test("stock, slots and drivers", async () => {
   await service("log_position");
   for (
     const sweep of [
+      "arrange_history",
       "close_ledgers",
       "expire_cart_reservations",
       "expire_promo_holds",

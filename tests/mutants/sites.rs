@@ -22,7 +22,7 @@ const OBJECTS: &str = "
 with ours as (
   select c.oid, c.oid::regclass::text as name, c.relname, c.relrowsecurity, c.relnamespace::regnamespace::text as schema
   from pg_class c
-  where c.relkind = 'r' and c.relnamespace = 'interlock'::regnamespace
+  where c.relkind in ('r', 'p') and c.relnamespace = 'interlock'::regnamespace
 )
 select 'constraint', t.relname, format('%s: without constraint %s', t.relname, k.conname),
   format('alter table %s drop constraint %I cascade', t.name, k.conname)

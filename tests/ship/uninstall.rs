@@ -14,7 +14,7 @@ select 'schema ' || nspname from pg_namespace where nspname !~ '^pg_' and nspnam
 union all
 select 'class ' || c.oid::regclass from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
-where n.nspname in ('public', 'interlock', 'storage', 'realtime') and n.nspname !~ '^pg_' and c.relkind in ('r', 'v', 'S', 'm')
+where n.nspname in ('public', 'interlock', 'interlock_parts', 'storage', 'realtime') and n.nspname !~ '^pg_' and c.relkind in ('r', 'p', 'v', 'S', 'm')
 union all
 select 'function ' || p.oid::regprocedure from pg_proc p
 where p.pronamespace in (select oid from pg_namespace where nspname in ('public', 'interlock'))

@@ -297,7 +297,7 @@ $$;
         );
     }
     if part == "foundation" {
-        sql.push_str("drop schema interlock;\n");
+        sql.push_str("drop schema interlock_parts;\ndrop schema interlock;\n");
     }
     sql
 }

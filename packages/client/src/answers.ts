@@ -365,6 +365,11 @@ export interface components {
                     expires_at: string | null;
                 };
             };
+            arrange_history: {
+                success: boolean;
+                made: number | null;
+                archived: number | null;
+            };
             assign_batch: {
                 success: boolean;
                 batch: components["schemas"]["Batch"];

@@ -55,6 +55,7 @@ export interface Functions {
     };
     Returns: Json;
   };
+  "arrange_history": { Args: Record<PropertyKey, never>; Returns: Json };
   "assign_batch": {
     Args: {
       "p_batch_id": string;

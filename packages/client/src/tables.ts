@@ -3281,6 +3281,7 @@ export type Database = {
           "close_ledgers_after": string | null;
           "confirmation_window": string | null;
           "deliver_url": string | null;
+          "history_part_rows": number | null;
           "hold_parked_stock": boolean;
           "idempotency_key_lifetime": string;
           "keep_batch_events": string | null;
@@ -3340,6 +3341,7 @@ export type Database = {
           "close_ledgers_after"?: string | null;
           "confirmation_window"?: string | null;
           "deliver_url"?: string | null;
+          "history_part_rows"?: number | null;
           "hold_parked_stock"?: boolean;
           "idempotency_key_lifetime"?: string;
           "keep_batch_events"?: string | null;
@@ -3398,6 +3400,7 @@ export type Database = {
           "close_ledgers_after"?: string | null;
           "confirmation_window"?: string | null;
           "deliver_url"?: string | null;
+          "history_part_rows"?: number | null;
           "hold_parked_stock"?: boolean;
           "idempotency_key_lifetime"?: string;
           "keep_batch_events"?: string | null;
@@ -4214,6 +4217,10 @@ export type Database = {
         };
       };
       "acts_for_shop": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "add_history_part": {
+        Args: { "p_bounds": string; "p_history": string; "p_name": string };
+        Returns: undefined;
+      };
       "add_shipment": {
         Args: {
           "p_order_id": string;
@@ -4303,6 +4310,11 @@ export type Database = {
           "p_register_id": string;
         };
         Returns: Json;
+      };
+      "archive_history": { Args: Record<PropertyKey, never>; Returns: number };
+      "archive_history_part": {
+        Args: { "p_history": string; "p_part": unknown };
+        Returns: undefined;
       };
       "assign_batch": {
         Args: {
@@ -5653,6 +5665,35 @@ export type Database = {
       "has_realtime": { Args: Record<PropertyKey, never>; Returns: boolean };
       "has_room_for_proof": { Args: { "p_path": string }; Returns: boolean };
       "has_to_ship": { Args: { "p_order_id": string }; Returns: boolean };
+      "histories": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "keep": string;
+          "name": string;
+          "position_column": string;
+          "sequence": string;
+          "stays": (string)[];
+          "together": string;
+        }[];
+      };
+      "history_parts": {
+        Args: { "p_history": string };
+        Returns: {
+          "after": number;
+          "first": number;
+          "part": unknown;
+        }[];
+      };
+      "history_stays": {
+        Args: {
+          "p_before": string;
+          "p_column": string;
+          "p_part": unknown;
+          "p_stays": (string)[];
+          "p_together": string;
+        };
+        Returns: boolean;
+      };
       "hmac_sha256": {
         Args: { "p_key": string; "p_message": string };
         Returns: string;
@@ -5940,6 +5981,7 @@ export type Database = {
         Returns: string;
       };
       "lock_first_order": { Args: { "p_user_id": string }; Returns: undefined };
+      "lock_history": { Args: { "p_history": string }; Returns: undefined };
       "lock_inventory": { Args: { "p_lines": Json }; Returns: Json };
       "lock_next_claimable_batch": {
         Args: Record<PropertyKey, never>;
@@ -6238,6 +6280,19 @@ export type Database = {
       };
       "mail_words": { Args: { "p_language": string }; Returns: Json };
       "make_deliveries": { Args: { "p_limit": number }; Returns: number };
+      "make_history_part": {
+        Args: {
+          "p_column": string;
+          "p_history": string;
+          "p_rows": number;
+          "p_sequence": string;
+        };
+        Returns: boolean;
+      };
+      "make_history_parts": {
+        Args: Record<PropertyKey, never>;
+        Returns: number;
+      };
       "make_link_triggers": {
         Args: { "p_function": string; "p_source": unknown };
         Returns: undefined;
@@ -6863,6 +6918,10 @@ export type Database = {
       "purge_history": { Args: { "p_limit"?: number }; Returns: Json };
       "purge_idempotency_keys": {
         Args: { "p_limit"?: number };
+        Returns: number;
+      };
+      "purge_parts": {
+        Args: { "p_history": string; "p_limit": number };
         Returns: number;
       };
       "purge_run_log": { Args: Record<PropertyKey, never>; Returns: number };

@@ -15,6 +15,7 @@ grant execute on function interlock.has_realtime to service_role;
 grant execute on function interlock.is_staff to authenticated, service_role;
 
 revoke all on function
+  public.arrange_history(),
   public.close_ledgers(int),
   public.erase_user(uuid),
   public.purge_history(int),
@@ -23,6 +24,7 @@ revoke all on function
 from public, anon, authenticated, service_role;
 
 grant execute on function
+  public.arrange_history(), interlock.make_history_parts, interlock.archive_history,
   public.close_ledgers(int), interlock.close_ledgers,
   public.erase_user(uuid), interlock.erase_user,
   public.purge_history(int), interlock.purge_history,

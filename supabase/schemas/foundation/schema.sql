@@ -9,4 +9,11 @@ create schema interlock;
 comment on schema interlock is
   'Interlock: its tables, and functions that run with their owner''s rights. Not exposed by the API.';
 
+-- The parts of a history that has parts (interlock.histories). Nobody but their owner may look a name up here: parts are read and
+-- written through their table, with its rights, policies and triggers.
+create schema interlock_parts;
+
+comment on schema interlock_parts is
+  'The parts of the histories of Interlock, by position. Not exposed by the API; nobody has a right here.';
+
 grant usage on schema interlock to anon, authenticated, service_role;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod audit_races;
 #[cfg(test)]
+mod history_races;
+#[cfg(test)]
 mod mutants;
 #[cfg(test)]
 mod over_http;

@@ -150,6 +150,16 @@ $command$,
       null
     ),
     (
+      'make-history-parts', '*/10 * * * *', '10 minutes', null,
+      'select interlock.make_history_parts()',
+      null
+    ),
+    (
+      'archive-history', '19 3 * * *', '1 day', null,
+      'select interlock.archive_history()',
+      null
+    ),
+    (
       'purge-history', '29 3 * * *', '1 day', null,
       'select sum(t.rows::int) from jsonb_each_text(interlock.purge_history(1000)) as t (name, rows)',
       null

@@ -4,6 +4,8 @@
 -- held or redeemed, the scans of a picking session that is under way, a parked sale that waits, a customer's row of a code that counts a use or says when they may hold it again. Of the ledgers only
 -- what is closed goes: its sum stays, in stock_balances and wallet_balances. Top-ups, orders and their lines are kept.
 --
+-- A history that has parts is purged part by part, and what goes as a whole is left to interlock.archive_history: interlock.purge_parts.
+--
 -- A customer's row of a code can go while they take a use: who finds none to count on begins again and makes one.
 --
 -- Nothing waits for it and it waits for nobody. What is left is the next call's: call it until it answers nothing but 0.
@@ -92,36 +94,9 @@ begin
   ));
   get diagnostics v_batch_events = row_count;
 
-  perform set_config('interlock.purging', 'order_events', true);
-  delete from interlock.order_events
-  where ctid = any (array(
-    select e.ctid
-    from interlock.order_events e
-    where e.created_at < v_now - v_keep.keep_order_events
-      and not exists (select from interlock.deliveries d where d.position = e.id)
-      and not exists (
-        select
-        from interlock.orders o
-        where o.id = e.order_id
-          and interlock.is_owed_order(o.status)
-      )
-    limit v_limit
-    for update skip locked
-  ));
-  get diagnostics v_order_events = row_count;
+  v_order_events := interlock.purge_parts('order_events', v_limit);
 
-  perform set_config('interlock.purging', 'stock_movements', true);
-  delete from interlock.stock_movements
-  where ctid = any (array(
-    select m.ctid
-    from interlock.stock_balances b
-    join interlock.stock_movements m
-      on m.product_id = b.product_id and m.location_id = b.location_id and m.id <= b.closed_through
-    where m.created_at < v_now - v_keep.keep_stock_movements
-    limit case when v_keep.keep_stock_movements is null then 0 else v_limit end
-    for update of m skip locked
-  ));
-  get diagnostics v_stock = row_count;
+  v_stock := interlock.purge_parts('stock_movements', v_limit);
 
   perform set_config('interlock.purging', 'wallet_movements', true);
   delete from interlock.wallet_movements
@@ -156,17 +131,7 @@ begin
   ));
   get diagnostics v_deliveries = row_count;
 
-  perform set_config('interlock.purging', 'outbox', true);
-  delete from interlock.outbox
-  where ctid = any (array(
-    select b.ctid
-    from interlock.outbox b
-    where b.created_at < v_now - v_keep.keep_events
-      and not exists (select from interlock.deliveries d where d.position = b.position)
-    limit v_limit
-    for update skip locked
-  ));
-  get diagnostics v_told = row_count;
+  v_told := interlock.purge_parts('outbox', v_limit);
 
   perform set_config('interlock.purging', 'packing_scans', true);
   delete from interlock.packing_scans

@@ -9,7 +9,24 @@ create table interlock.outbox (
   transaction xid8 not null default pg_current_xact_id(),
   -- By transaction, because what has come since the deliveries were made last is asked for so.
   constraint outbox_pkey primary key (transaction, position)
-);
+) partition by range (position);
+
+-- What interlock.make_history_parts goes on from, and what takes rows that no part is there for.
+create table interlock_parts.outbox_0 partition of interlock.outbox for values from (minvalue) to (5000000);
+create table interlock_parts.outbox_rest partition of interlock.outbox default;
+
+alter table interlock_parts.outbox_0 enable row level security;
+alter table interlock_parts.outbox_rest enable row level security;
+
+create trigger outbox_no_truncate
+  before truncate on interlock_parts.outbox_0
+  for each statement
+  execute function interlock.refuse_change();
+
+create trigger outbox_no_truncate
+  before truncate on interlock_parts.outbox_rest
+  for each statement
+  execute function interlock.refuse_change();
 
 comment on table interlock.outbox is
   'What has happened, to be told outside, as far as no history of its own tells it. Append-only; read as events.';

@@ -78,7 +78,9 @@ create table interlock.settings (
     constraint settings_transfer_lifetime_sane
       check (transfer_lifetime between interval '1 minute' and interval '7 days'),
 
-  -- How long history is kept (interlock.purge_history).
+  -- How long history is kept (interlock.purge_history, interlock.archive_history).
+  history_part_rows bigint default 5000000
+    constraint settings_history_part_rows_sane check (history_part_rows between 1000 and 1000000000),
   keep_promo_attempts interval default '1 day'
     constraint settings_keep_promo_attempts_sane
       check (keep_promo_attempts between interval '1 hour' and interval '100 years'),
@@ -227,6 +229,8 @@ comment on column interlock.settings.taxed is
 comment on column interlock.settings.transfer_lifetime is
   'How long the token counts by which a guest''s orders move to the account they sign in to (1 minute to 7 days).';
 
+comment on column interlock.settings.history_part_rows is
+  'How many positions a part of a history has that is made from now on (1000 to 1000000000); null: no more parts are made.';
 comment on column interlock.settings.keep_promo_attempts is
   'How long guesses at promo codes are kept (1 hour to 100 years); null means for ever.';
 comment on column interlock.settings.keep_promo_holds is

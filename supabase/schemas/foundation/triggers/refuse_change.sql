@@ -10,8 +10,19 @@ returns trigger
 language plpgsql
 set search_path = ''
 as $$
+declare
+  -- Of a part its history.
+  v_table text := tg_table_name;
+  v_schema text := tg_table_schema;
 begin
-  if tg_op = 'DELETE' and current_setting('interlock.purging', true) = tg_table_name then
+  if tg_table_schema = 'interlock_parts' then
+    select c.relname, c.relnamespace::regnamespace
+    into v_table, v_schema
+    from pg_catalog.pg_class c
+    where c.oid = pg_catalog.pg_partition_root(tg_relid);
+  end if;
+
+  if tg_op = 'DELETE' and current_setting('interlock.purging', true) = v_table then
     return old;
   end if;
 
@@ -30,8 +41,8 @@ begin
 
   raise exception using
     errcode = 'restrict_violation',
-    schema = tg_table_schema,
-    table = tg_table_name,
-    message = format('%I.%I is append-only: %s refused', tg_table_schema, tg_table_name, lower(tg_op));
+    schema = v_schema,
+    table = v_table,
+    message = format('%I.%I is append-only: %s refused', v_schema, v_table, lower(tg_op));
 end
 $$;

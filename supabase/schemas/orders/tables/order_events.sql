@@ -11,7 +11,24 @@ create table interlock.order_events (
   request_id interlock.label default interlock.request_id(),
   -- The history of one order is read in this order.
   constraint order_events_pkey primary key (order_id, id)
-);
+) partition by range (id);
+
+-- What interlock.make_history_parts goes on from, and what takes rows that no part is there for.
+create table interlock_parts.order_events_0 partition of interlock.order_events for values from (minvalue) to (5000000);
+create table interlock_parts.order_events_rest partition of interlock.order_events default;
+
+alter table interlock_parts.order_events_0 enable row level security;
+alter table interlock_parts.order_events_rest enable row level security;
+
+create trigger order_events_no_truncate
+  before truncate on interlock_parts.order_events_0
+  for each statement
+  execute function interlock.refuse_change();
+
+create trigger order_events_no_truncate
+  before truncate on interlock_parts.order_events_rest
+  for each statement
+  execute function interlock.refuse_change();
 
 comment on table interlock.order_events is
   'Append-only history of orders, written by a trigger: each status an order came to, payment proofs, and corrections of its details.';

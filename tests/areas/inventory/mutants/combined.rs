@@ -2,12 +2,23 @@
 //! notices. Each names its race.
 
 use crate::areas::inventory::audit_races::AuditScenario;
+use crate::areas::inventory::history_races::HistoryScenario;
 use crate::areas::inventory::races::InventoryScenario;
 use crate::areas::inventory::transfer_races::TransferScenario;
 use crate::mutants::Combined;
 
 /// The mutants.
 pub(crate) const COMBINED: &[Combined] = &[
+    Combined {
+        name: "make_history_part: who is late takes no more than who is in time",
+        patches: &[(
+            "make_history_part",
+            "perform interlock.lock_history(p_history);",
+            "execute format('lock table only interlock.%I in share update exclusive mode', p_history);",
+        )],
+        sql: None,
+        race: &HistoryScenario::WhileOthersSell,
+    },
     Combined {
         name: "audit_inventory: what was given out is taken for what was seen",
         patches: &[(
