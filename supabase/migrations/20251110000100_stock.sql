@@ -324,9 +324,9 @@ begin
 end
 $$;
 
--- Write the stock ledger for a product that has changed: what is there less what is owed. Not with the setting interlock.writes_ledger: what is
--- settled was written when it was sold, and a sale writes its own, all of its lines at once. If it may be in another state than
--- before (interlock.stock_state), that is told.
+-- Write the stock ledger for a product that has changed: what is there less what is owed. Not for whom the setting interlock.writes_ledger names,
+-- by its depth of triggers: what is settled was written when it was sold, and a sale writes its own, all of its lines at once. What triggers of
+-- the shop's change meanwhile lies deeper. If it may be in another state than before (interlock.stock_state), that is told.
 --
 -- Row by row, without tables of old and new rows: a sale changes one row, and costs a tenth less so. A change of the whole
 -- catalogue takes twice as long. The condition stands here, not at the trigger, whose text Postgres reads at every statement.
@@ -352,7 +352,7 @@ begin
   then
     perform interlock.tell_stock(old, new);
   end if;
-  if current_setting('interlock.writes_ledger', true) = 'on' then
+  if current_setting('interlock.writes_ledger', true) = (pg_trigger_depth() - 1)::text then
     return null;
   end if;
   v_delta := new.available_quantity::bigint - new.backordered - old.available_quantity + old.backordered;
@@ -3238,15 +3238,17 @@ set search_path = ''
 as $$
 declare
   v_used constant int := interlock.call_in_slots(p_product_id);
+  v_writes_ledger text;
 begin
   if v_used > 0 then
-    perform set_config('interlock.writes_ledger', 'on', true);
+    v_writes_ledger := current_setting('interlock.writes_ledger', true);
+    perform set_config('interlock.writes_ledger', pg_trigger_depth()::text, true);
 
     update interlock.products p
     set available_quantity = p.available_quantity - v_used
     where p.id = p_product_id;
 
-    perform set_config('interlock.writes_ledger', '', true);
+    perform set_config('interlock.writes_ledger', v_writes_ledger, true);
   end if;
 
   return (select p.available_quantity from interlock.products p where p.id = p_product_id);
@@ -3487,6 +3489,7 @@ as $$
 declare
   v_found uuid[];
   v_owed record;
+  v_writes_ledger text;
   -- An assignment costs a fourth of a PERFORM. @plpgsql_check_options: extra_warnings = false
   v_set text;
 begin
@@ -3526,7 +3529,8 @@ begin
     );
   end if;
 
-  v_set := set_config('interlock.writes_ledger', 'on', true);
+  v_writes_ledger := current_setting('interlock.writes_ledger', true);
+  v_set := set_config('interlock.writes_ledger', pg_trigger_depth()::text, true);
   with taken as (
     update interlock.products p
     set available_quantity = p.available_quantity - w.quantity
@@ -3542,7 +3546,7 @@ begin
     t.id, -t.quantity, t.balance, p_reason, p_reference_id, nullif(current_setting('interlock.reference', true), ''),
     (select auth.uid())
   from taken t;
-  v_set := set_config('interlock.writes_ledger', '', true);
+  v_set := set_config('interlock.writes_ledger', v_writes_ledger, true);
 
   if o_shortages is not null then
     perform interlock.set_ledger_context(p_reason, p_reference_id);

@@ -2537,6 +2537,7 @@ declare
   v_balance int;
   v_owed boolean;
   v_sub text;
+  v_writes_ledger text;
   -- An assignment costs a fourth of a PERFORM. @plpgsql_check_options: extra_warnings = false
   v_set text;
 begin
@@ -2662,7 +2663,8 @@ begin
     if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
       perform interlock.limit_wait();
     end if;
-    v_set := set_config('interlock.writes_ledger', 'on', true);
+    v_writes_ledger := current_setting('interlock.writes_ledger', true);
+    v_set := set_config('interlock.writes_ledger', pg_trigger_depth()::text, true);
     update interlock.products p
     set available_quantity = p.available_quantity - v_quantity
     where p.id = v_product_id
@@ -2674,7 +2676,7 @@ begin
       and p.currency = v_currency
     returning p.available_quantity - p.backordered into v_balance;
     v_taken := found;
-    v_set := set_config('interlock.writes_ledger', '', true);
+    v_set := set_config('interlock.writes_ledger', v_writes_ledger, true);
     if v_taken then
       insert into interlock.stock_movements (product_id, delta, balance_after, reason, reference_id, actor)
       values (v_product_id, -v_quantity, v_balance, 'checkout', v_id, p_user_id);

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(64);
+select plan(66);
 
 create schema tap_shop;
 set local search_path = tap_shop, extensions;
@@ -189,6 +189,29 @@ reset role;
 select is(pg_temp.stock(1) || ' ' || pg_temp.stock(2), '10 2', 'an order of several is written back');
 select public.cancel_order((select id from interlock.orders where user_id = '90000000-0000-4000-8000-000000000001'));
 select is(pg_temp.stock(1) || ' ' || pg_temp.stock(2), '12 3', 'and so is what comes back');
+
+-- A trigger of the shop's that takes from another product while one is sold: the ledger has both, whoever writes which.
+create function tap_shop.take_pot() returns trigger language plpgsql as $$
+begin
+  update items set stock = stock - 1 where id = 2;
+  return null;
+end
+$$;
+create trigger with_a_pot after update of stock on items for each row when (new.id = 1 and new.stock < old.stock) execute function tap_shop.take_pot();
+set local role authenticated;
+select public.checkout(jsonb_build_array(
+  jsonb_build_object('product_id', (select m.product_id from public.linked_products m where m.source_id = '1'), 'quantity', 1)
+));
+select public.checkout(jsonb_build_array(
+  jsonb_build_object('product_id', (select m.product_id from public.linked_products m where m.source_id = '1'), 'quantity', 1),
+  jsonb_build_object('product_id', (select m.product_id from public.linked_products m where m.source_id = '4'), 'quantity', 1)
+));
+reset role;
+select is(pg_temp.stock(1) || ' ' || pg_temp.stock(2), '10 1', 'what the shop''s trigger takes meanwhile is taken');
+select is_empty('select * from interlock.stock_differences', 'and stands in the ledger');
+drop trigger with_a_pot on items;
+select public.cancel_order(o.id) from interlock.orders o where o.user_id = '90000000-0000-4000-8000-000000000001' and o.status <> 'cancelled';
+update items set stock = 3 where id = 2;
 select set_config('request.jwt.claims', '', true);
 set local role anon;
 select is((select count(*) from public.linked_products), (select count(*) from public.products p join public.linked_products m on m.product_id = p.id), 'who is not signed in sees the ids of what is for sale');

@@ -10,15 +10,17 @@ set search_path = ''
 as $$
 declare
   v_used constant int := interlock.call_in_slots(p_product_id);
+  v_writes_ledger text;
 begin
   if v_used > 0 then
-    perform set_config('interlock.writes_ledger', 'on', true);
+    v_writes_ledger := current_setting('interlock.writes_ledger', true);
+    perform set_config('interlock.writes_ledger', pg_trigger_depth()::text, true);
 
     update interlock.products p
     set available_quantity = p.available_quantity - v_used
     where p.id = p_product_id;
 
-    perform set_config('interlock.writes_ledger', '', true);
+    perform set_config('interlock.writes_ledger', v_writes_ledger, true);
   end if;
 
   return (select p.available_quantity from interlock.products p where p.id = p_product_id);

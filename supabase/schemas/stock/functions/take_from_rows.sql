@@ -28,6 +28,7 @@ as $$
 declare
   v_found uuid[];
   v_owed record;
+  v_writes_ledger text;
   -- An assignment costs a fourth of a PERFORM. @plpgsql_check_options: extra_warnings = false
   v_set text;
 begin
@@ -67,7 +68,8 @@ begin
     );
   end if;
 
-  v_set := set_config('interlock.writes_ledger', 'on', true);
+  v_writes_ledger := current_setting('interlock.writes_ledger', true);
+  v_set := set_config('interlock.writes_ledger', pg_trigger_depth()::text, true);
   with taken as (
     update interlock.products p
     set available_quantity = p.available_quantity - w.quantity
@@ -83,7 +85,7 @@ begin
     t.id, -t.quantity, t.balance, p_reason, p_reference_id, nullif(current_setting('interlock.reference', true), ''),
     (select auth.uid())
   from taken t;
-  v_set := set_config('interlock.writes_ledger', '', true);
+  v_set := set_config('interlock.writes_ledger', v_writes_ledger, true);
 
   if o_shortages is not null then
     perform interlock.set_ledger_context(p_reason, p_reference_id);

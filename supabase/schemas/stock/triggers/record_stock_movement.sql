@@ -1,6 +1,6 @@
--- Write the stock ledger for a product that has changed: what is there less what is owed. Not with the setting interlock.writes_ledger: what is
--- settled was written when it was sold, and a sale writes its own, all of its lines at once. If it may be in another state than
--- before (interlock.stock_state), that is told.
+-- Write the stock ledger for a product that has changed: what is there less what is owed. Not for whom the setting interlock.writes_ledger names,
+-- by its depth of triggers: what is settled was written when it was sold, and a sale writes its own, all of its lines at once. What triggers of
+-- the shop's change meanwhile lies deeper. If it may be in another state than before (interlock.stock_state), that is told.
 --
 -- Row by row, without tables of old and new rows: a sale changes one row, and costs a tenth less so. A change of the whole
 -- catalogue takes twice as long. The condition stands here, not at the trigger, whose text Postgres reads at every statement.
@@ -26,7 +26,7 @@ begin
   then
     perform interlock.tell_stock(old, new);
   end if;
-  if current_setting('interlock.writes_ledger', true) = 'on' then
+  if current_setting('interlock.writes_ledger', true) = (pg_trigger_depth() - 1)::text then
     return null;
   end if;
   v_delta := new.available_quantity::bigint - new.backordered - old.available_quantity + old.backordered;
