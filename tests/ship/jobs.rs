@@ -150,7 +150,7 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
     let jobs = ["jobs", "--json", "--db-url", &scratch.url];
     let finished = xtask(&jobs, &[]).await.failed();
     assert!(
-        finished.stderr.contains("2 of 18 jobs failed")
+        finished.stderr.contains("2 of 20 jobs failed")
             && finished.stderr.contains("run the same command again"),
         "{}",
         finished.said()
