@@ -1744,6 +1744,7 @@ create function interlock.histories()
 returns table (name text, position_column text, sequence text, keep interval, stays text[], together text)
 language sql
 stable
+rows 3
 set search_path = ''
 as $histories$
   select h.*
@@ -1786,6 +1787,7 @@ create function interlock.history_parts(p_history text)
 returns table (part regclass, first bigint, after bigint)
 language sql
 stable
+rows 20
 set search_path = ''
 as $$
   select

@@ -9,6 +9,7 @@ create function interlock.histories()
 returns table (name text, position_column text, sequence text, keep interval, stays text[], together text)
 language sql
 stable
+rows 3
 set search_path = ''
 as $histories$
   select h.*

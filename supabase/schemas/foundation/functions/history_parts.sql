@@ -7,6 +7,7 @@ create function interlock.history_parts(p_history text)
 returns table (part regclass, first bigint, after bigint)
 language sql
 stable
+rows 20
 set search_path = ''
 as $$
   select
