@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(80);
+select plan(82);
 
 -- Positions begin anew far above what is there, and with the transaction that is taken back.
 create function pg_temp.go_to(p_position bigint)
@@ -318,6 +318,13 @@ select is_empty(
   $$, 'its indexes are called after it'
 );
 select is_empty('select from archived a join pg_trigger t on t.tgrelid = a.oid', 'and has no triggers');
+select is_empty(
+  $$
+    select a.relname from archived a
+    where a.relname <> 'outbox_10003000'
+      and not exists (select from pg_constraint k where k.conrelid = a.oid and k.contype = 'p')
+  $$, 'its key is one still'
+);
 select is(
   (select sum(delta)::int || ' in ' || count(*) from interlock_archive.stock_movements_10007000), '7 in 4', 'its rows are all there'
 );
@@ -384,6 +391,11 @@ select results_eq(
     from unnest(array['gone', 'holds', 'waits']) with ordinality as n (name, place) order by n.place
   $$,
   $$values ('gone', 0::bigint), ('holds', 1), ('waits', 1)$$, 'what waits for its part does not'
+);
+
+select is_empty(
+  $$select from pg_locks l where l.pid = pg_backend_pid() and l.relation = 'auth.users'::regclass and l.mode = 'AccessExclusiveLock'$$,
+  'of all that was done here nothing kept anybody from signing in'
 );
 
 select * from finish();

@@ -1,4 +1,5 @@
-//! What is interleaved: two orders of one product that are packed out of one basket, completed, refunded and taken out.
+//! What is interleaved: two orders of one product that are packed out of one basket, completed, refunded and taken out, and a box that
+//! is full while somebody takes a unit out of it.
 
 use crate::prove::interleavings::{Pairs, Stage, USERS, shop};
 
@@ -20,6 +21,10 @@ const PACKING: &str = "insert into interlock.products (id, name, price, currency
   insert into interlock.packing_progress (id, picking_session_id, order_id, product_id, quantity_needed, quantity_packed)
   values ('{c}', '{s}', '{o}', '{p}', 2, 1), ('{e}', '{s}', '{x}', '{p}', 2, 0)";
 
+/// Both p of o are packed.
+const FULL: &str = "update interlock.picking_session_items i set quantity_packed = 2 where i.picking_session_id = '{s}';
+  update interlock.packing_progress l set quantity_packed = 2 where l.id = '{c}'";
+
 const PACK_O: &str = "select public.pack_item('{s}', '{o}', '{p}')::jsonb";
 const PACK_X: &str = "select public.pack_item('{s}', '{x}', '{p}', p_quantity => 2)::jsonb";
 const PACK_X_UNDER_KEY: &str =
@@ -39,25 +44,39 @@ const PICK: &str = "select public.pick_item('{s}', '{p}')";
 const SHIP_O: &str = "select public.ship_order('{o}')::jsonb";
 
 /// The stages.
-pub(crate) const STAGES: &[Stage] = &[Stage {
-    name: "two orders that are packed out of one basket",
-    given: &[USERS, PACKING],
-    operations: &[
-        shop("a worker packs p for o", PACK_O),
-        shop("another packs two p for x", PACK_X),
-        shop("a scanner sends p for x under a key", PACK_X_UNDER_KEY),
-        shop("p is taken out of o", UNPACK_O),
-        shop("p is short for o", SHORT_O),
-        shop("a screen sets o to two", SET_O),
-        shop("o is completed", COMPLETE_O),
-        shop("one p of o is refunded", REFUND_O),
-        shop("x is cancelled", CANCEL_X),
-        shop("x leaves the session", REMOVE_X),
-        shop("the session is given up", ABANDON),
-        shop("a p goes back to the shelf", PUT_BACK),
-        shop("a p is picked", PICK),
-        shop("o is sent without the session", SHIP_O),
-    ],
-    offers: &[],
-    pairs: Pairs::All,
-}];
+pub(crate) const STAGES: &[Stage] = &[
+    Stage {
+        name: "two orders that are packed out of one basket",
+        given: &[USERS, PACKING],
+        operations: &[
+            shop("a worker packs p for o", PACK_O),
+            shop("another packs two p for x", PACK_X),
+            shop("a scanner sends p for x under a key", PACK_X_UNDER_KEY),
+            shop("p is taken out of o", UNPACK_O),
+            shop("p is short for o", SHORT_O),
+            shop("a screen sets o to two", SET_O),
+            shop("o is completed", COMPLETE_O),
+            shop("one p of o is refunded", REFUND_O),
+            shop("x is cancelled", CANCEL_X),
+            shop("x leaves the session", REMOVE_X),
+            shop("the session is given up", ABANDON),
+            shop("a p goes back to the shelf", PUT_BACK),
+            shop("a p is picked", PICK),
+            shop("o is sent without the session", SHIP_O),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+    Stage {
+        name: "a box that is full",
+        given: &[USERS, PACKING, FULL],
+        operations: &[
+            shop("p is taken out of o", UNPACK_O),
+            shop("o is completed", COMPLETE_O),
+            shop("another packs two p for x", PACK_X),
+            shop("the session is given up", ABANDON),
+        ],
+        offers: &[],
+        pairs: Pairs::All,
+    },
+];

@@ -83,11 +83,11 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "history in use is not purged, nor waited for",
     ),
     (
-        "purge_history: without `for update of m skip locked` (2)",
+        "purge_history: waits, without `skip locked` (9)",
         "history in use is not purged, nor waited for",
     ),
     (
-        "purge_history: waits, without `skip locked` (9)",
+        "purge_parts: without `for update skip locked`",
         "history in use is not purged, nor waited for",
     ),
 ];

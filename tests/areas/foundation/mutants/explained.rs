@@ -18,4 +18,48 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "close_ledgers: never `v_closed > 0`",
         "It only says how long a call lasts: what is left is the next one's.",
     ),
+    (
+        "add_history_part: without `and not t.tgisinternal`",
+        "No internal trigger is one of statements: those of foreign keys are of rows.",
+    ),
+    (
+        "archive_history: backwards `order by h.name, p.after`",
+        "Each call archives one part, and which goes first is said nowhere.",
+    ),
+    (
+        "archive_history: never `interlock.history_stays(v_part.part, v_part.before, v_part.stays, v_part.together, v_part.position_…`",
+        "It only saves a lock: under it the same is asked again.",
+    ),
+    (
+        "archive_history_part: without `perform interlock.lock_history(p_history)`",
+        "Detaching locks the same, in another order: who sells at this moment and the job may then wait for each other, for the 50 ms that the job waits.",
+    ),
+    (
+        "archive_history_part: without `and a.attnum > 0`",
+        "No column of the system is of a domain.",
+    ),
+    (
+        "history_parts: backwards `order by 3`",
+        "The oldest first is only what is over the soonest.",
+    ),
+    (
+        "make_history_part: one turn only, without `when v_look = 2`",
+        "Only what another session does between two statements needs the second look.",
+    ),
+    (
+        "make_history_part: never `v_taken is null and v_from - v_last >= p_rows / 4`",
+        "What it locks instead is more than it needs, and makes the same part.",
+    ),
+    (
+        "make_history_part: without `perform interlock.lock_history(p_history)`",
+        "`make_history_part: who is late takes no more than who is in time` is the same mutant, and has the race that notices it.",
+    ),
+    (
+        "purge_parts: never `v_before is null`",
+        "Nothing is older than null: it only saves a look at each part.",
+    ),
+    (
+        "purge_parts: without `perform set_config('interlock.purging', '', true)`",
+        "interlock.purge_history, its only caller, says the same at its end.",
+    ),
 ];

@@ -239,6 +239,6 @@ const INTERLEAVED: &[Mutant] = &[
     Mutant {
         name: "complete_box: closes a box into which somebody packs",
         changes: &[("complete_box", "for no key update", "")],
-        stage: "two orders that are packed out of one basket",
+        stage: "a box that is full",
     },
 ];
