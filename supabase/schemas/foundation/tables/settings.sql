@@ -78,9 +78,11 @@ create table interlock.settings (
     constraint settings_transfer_lifetime_sane
       check (transfer_lifetime between interval '1 minute' and interval '7 days'),
 
-  -- How long history is kept (interlock.purge_history, interlock.archive_history).
+  -- How large the parts of histories are (interlock.make_history_parts).
   history_part_rows bigint default 5000000
     constraint settings_history_part_rows_sane check (history_part_rows between 1000 and 1000000000),
+
+  -- How long history is kept (interlock.purge_history, interlock.archive_history).
   keep_promo_attempts interval default '1 day'
     constraint settings_keep_promo_attempts_sane
       check (keep_promo_attempts between interval '1 hour' and interval '100 years'),

@@ -40,7 +40,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
     ),
     (
         "history_parts: backwards `order by 3`",
-        "The oldest first is only what is over the soonest.",
+        "Who archives orders by itself, and which part is purged first is said nowhere.",
     ),
     (
         "make_history_part: one turn only, without `when v_look = 2`",
