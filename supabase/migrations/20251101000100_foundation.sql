@@ -2534,10 +2534,16 @@ begin
   delete from interlock.deliveries
   where ctid = any (array(
     select d.ctid
-    from interlock.deliveries d
-    where d.ended_at < v_now - v_keep.keep_deliveries
+    from interlock.webhook_endpoints w
+    cross join lateral (
+      select q.ctid
+      from interlock.deliveries q
+      where q.endpoint_id = w.id
+        and q.ended_at < v_now - v_keep.keep_deliveries
+      limit v_limit
+      for update skip locked
+    ) d
     limit v_limit
-    for update skip locked
   ));
   get diagnostics v_deliveries = row_count;
 

@@ -203,7 +203,7 @@ create index deliveries_due on interlock.deliveries (endpoint_id, next_attempt_a
 create index deliveries_pending_by_subject on interlock.deliveries (endpoint_id, subject, id) where state = 'pending';
 create index deliveries_leased on interlock.deliveries (endpoint_id, lease_until) where lease is not null;
 create index deliveries_by_endpoint on interlock.deliveries (endpoint_id, id);
-create index deliveries_by_end on interlock.deliveries (ended_at) where ended_at is not null;
+create index deliveries_by_end on interlock.deliveries (endpoint_id, ended_at) where ended_at is not null;
 create index deliveries_dead on interlock.deliveries (ended_at) where state = 'dead';
 
 alter table interlock.deliveries enable row level security;
@@ -519,8 +519,8 @@ $$;
 -- not, `npm run deliver` or another scheduler calls it.
 --
 -- A call sends a few deliveries of each endpoint, so the job calls it again, a second later, for as long as something is due and calls come to
--- something. They do not where the secret is wrong, say, or where a receiver refuses all: once something has been due for a minute in which no
--- delivery came to its end, there is one call a minute. Answers 1 if it is to be called again, or 0.
+-- something. They do not where the secret is wrong, say, or where a receiver refuses all: once something of an endpoint has been due for a minute in
+-- which no delivery of this endpoint came to its end, there is one call a minute for it. Answers 1 if the job is to look again, or 0.
 --
 -- Callers: the jobs of interlock.jobs.
 -- Locks: none.
@@ -532,7 +532,7 @@ set search_path = ''
 as $$
 declare
   v_url constant text := (select s.deliver_url from interlock.settings s);
-  v_due_since timestamptz;
+  v_due record;
   v_secret text;
 begin
   if v_url is null
@@ -541,27 +541,21 @@ begin
   then
     return 0;
   end if;
-  v_due_since := interlock.deliveries_due_since();
-  if v_due_since is null then
-    return 0;
+  select d.since, d.again into v_due from interlock.deliveries_due() d;
+  if v_due.since is not null then
+    execute 'select s.decrypted_secret from vault.decrypted_secrets s where s.name = $1'
+    into v_secret
+    using 'interlock_deliver_secret';
+    if v_secret is null then
+      raise exception 'the vault has no secret interlock_deliver_secret'
+        using hint = 'select vault.create_secret(SECRET, ''interlock_deliver_secret''), with the one that set_deliver_secret was given';
+    end if;
+    execute 'select net.http_post($1, $2, $3, $4, $5)'
+    using v_url, '{}'::jsonb, '{}'::jsonb, jsonb_build_object(
+      'content-type', 'application/json', 'x-deliver-secret', v_secret
+    ), 60000;
   end if;
-  execute 'select s.decrypted_secret from vault.decrypted_secrets s where s.name = $1'
-  into v_secret
-  using 'interlock_deliver_secret';
-  if v_secret is null then
-    raise exception 'the vault has no secret interlock_deliver_secret'
-      using hint = 'select vault.create_secret(SECRET, ''interlock_deliver_secret''), with the one that set_deliver_secret was given';
-  end if;
-  execute 'select net.http_post($1, $2, $3, $4, $5)'
-  using v_url, '{}'::jsonb, '{}'::jsonb, jsonb_build_object(
-    'content-type', 'application/json', 'x-deliver-secret', v_secret
-  ), 60000;
-  return case
-    when v_due_since > interlock.clock() - interval '1 minute'
-      or exists (select from interlock.deliveries d where d.ended_at > interlock.clock() - interval '1 minute')
-    then 1
-    else 0
-  end;
+  return case when v_due.again then 1 else 0 end;
 end
 $$;
 
@@ -912,44 +906,94 @@ begin
 end
 $$;
 
--- Since when something is to be delivered that a worker could take now; null if there is nothing. What another worker has, and what an earlier
--- delivery of its subject holds back where order is asked for, nobody can.
+-- What a worker could take now, by what interlock.claim_deliveries asks of endpoints and their deliveries: an endpoint to which nothing may be sent, or
+-- that has all under way that it may have, is no reason to call, and neither is what an earlier delivery of its subject holds back where order is
+-- asked for, or an event of which deliveries are made where nobody listens.
+--
+--   since   since when the one that has waited longest could be taken; null if there is none
+--   again   whether it is worth a look in a second: of an endpoint where something waits, something could be taken or is under way, and it waits for
+--           less than a minute, or something of this very endpoint has come to its end in the last one. Null if nothing waits
 --
 -- Callers: interlock.call_deliver.
 -- Locks: none.
-create function interlock.deliveries_due_since()
-returns timestamptz
+-- What is asked of an endpoint that has nothing due is one look into an index: the rest is asked of the others, hence of `f`. Read by index whatever
+-- Postgres expects (enable_seqscan), and not compiled (jit), as in interlock.new_events.
+create function interlock.deliveries_due(out since timestamptz, out again boolean)
 language plpgsql
 stable
 set search_path = ''
+set enable_seqscan = off
+set jit = off
 as $$
+declare
+  v_now constant timestamptz := interlock.clock();
+  v_minute_ago constant timestamptz := v_now - interval '1 minute';
+  v_event_at constant timestamptz := (select n.created_at from interlock.new_events(1) n);
 begin
-  return least(
-    (
-      select min(f.next_attempt_at)
+  select
+    min(c.next_attempt_at) filter (where u.under_way < case when w.failing_since is null then 5 else 1 end),
+    bool_or(f.next_attempt_at > v_minute_ago or exists (
+      select from interlock.deliveries e where e.endpoint_id = w.id and e.ended_at > v_minute_ago
+    )) filter (where c.next_attempt_at is not null or u.under_way > 0)
+  into since, again
+  from interlock.webhook_endpoints w
+  cross join interlock.settings s
+  cross join lateral (
+    select d.next_attempt_at
+    from interlock.deliveries d
+    where d.endpoint_id = w.id
+      and d.state = 'pending'
+      and d.next_attempt_at <= v_now
+      and (d.lease is null or d.lease_until <= v_now)
+    order by d.next_attempt_at, d.id
+    limit 1
+  ) f
+  cross join lateral (
+    select count(*) as under_way
+    from interlock.deliveries l
+    where l.endpoint_id = w.id
+      and l.lease is not null
+      and l.lease_until > v_now
+      and f.next_attempt_at is not null
+  ) u
+  left join lateral (
+    select q.next_attempt_at
+    from interlock.deliveries q
+    where q.endpoint_id = w.id
+      and q.state = 'pending'
+      and q.next_attempt_at between f.next_attempt_at and v_now
+      and (q.lease is null or q.lease_until <= v_now)
+      and not (w.ordered and exists (
+        select
+        from interlock.deliveries b
+        where b.endpoint_id = q.endpoint_id
+          and b.subject = q.subject
+          and b.state = 'pending'
+          and b.id < q.id
+      ))
+      and not (w.ordered and exists (
+        select
+        from interlock.deliveries b
+        where b.endpoint_id = q.endpoint_id
+          and b.subject = q.subject
+          and b.lease is not null
+          and b.lease_until > v_now
+      ))
+    order by q.next_attempt_at, q.id
+    limit 1
+  ) c on true
+  where w.active
+    and case when f.next_attempt_at is not null then w.channel <> 'webhook' or interlock.is_webhook_url(w.url, s.webhooks_anywhere) end;
+  if v_event_at is not null then
+    since := least(since, v_event_at);
+    -- Whoever gets through makes deliveries of it, of whichever endpoint.
+    again := coalesce(again, false) or v_event_at > v_minute_ago or exists (
+      select
       from interlock.webhook_endpoints w
-      cross join lateral (
-        select d.next_attempt_at
-        from interlock.deliveries d
-        where d.endpoint_id = w.id
-          and d.state = 'pending'
-          and d.next_attempt_at <= interlock.clock()
-          and (d.lease is null or d.lease_until <= interlock.clock())
-          and not (w.ordered and exists (
-            select
-            from interlock.deliveries b
-            where b.endpoint_id = d.endpoint_id
-              and b.subject = d.subject
-              and b.state = 'pending'
-              and b.id < d.id
-          ))
-        order by d.next_attempt_at, d.id
-        limit 1
-      ) f
-      where w.active
-    ),
-    (select n.created_at from interlock.new_events(1) n)
-  );
+      join interlock.deliveries e on e.endpoint_id = w.id
+      where e.ended_at > v_minute_ago
+    );
+  end if;
 end
 $$;
 
@@ -2311,7 +2355,7 @@ $$;
 -- Events of which no deliveries were made yet, p_limit of them at most, in no order; none where nobody listens. What is new, and why it is named
 -- so, interlock.make_deliveries says, which takes them in their order.
 --
--- Callers: interlock.deliveries_due_since, the view interlock.queues.
+-- Callers: interlock.deliveries_due, the view interlock.queues.
 -- Locks: none.
 -- They are found by index, whatever Postgres expects: of a table that was always empty it expects rows, and so to find the first one at once.
 -- Not compiled (jit), which what is forbidden costs enough for.
@@ -3793,8 +3837,8 @@ comment on function interlock.crm_calls is
   'The calls of CRMs that deliveries come to, by their ids.';
 comment on function interlock.delete_webhook_endpoint is
   'What public.delete_webhook_endpoint does, with its owner''s rights: removes an endpoint with its secrets, and with what was sent or was still to be sent there.';
-comment on function interlock.deliveries_due_since is
-  'Since when something is to be delivered that a worker could take now; null if there is nothing.';
+comment on function interlock.deliveries_due is
+  'What a worker could take now, by what interlock.claim_deliveries asks of endpoints and their deliveries: an endpoint to which nothing may be sent, or that has all under way that it may have, is no reason to call, and neither is what an earlier delivery of its subject holds back where order is asked for, or an event of which deliveries are made where nobody listens.';
 comment on function interlock.delivery_pause is
   'How long a delivery rests after so many failed attempts; null when it is given up: eleven attempts in some three days, and up to a fifth more each time, so that what failed together does not come again together.';
 comment on function interlock.event_id is

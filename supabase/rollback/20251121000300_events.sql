@@ -42,7 +42,7 @@ drop function
   interlock.crm_call,
   interlock.crm_calls,
   interlock.delete_webhook_endpoint,
-  interlock.deliveries_due_since,
+  interlock.deliveries_due,
   interlock.delivery_pause,
   interlock.event_id,
   interlock.fill_json,

@@ -61,6 +61,7 @@ select results_eq(
       ('interlock.decrement_inventory(uuid,numeric,text): lock_timeout=2s'),
       ('interlock.decrement_product_quantity(uuid,integer,text): lock_timeout=2s'),
       ('interlock.delete_webhook_endpoint(uuid): lock_timeout=2s'),
+      ('interlock.deliveries_due(): enable_seqscan=off, jit=off'),
       ('interlock.discard_parked_sale(uuid): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.erase_customer(uuid): lock_timeout=2s'),
       ('interlock.erase_user(uuid): lock_timeout=2s'),

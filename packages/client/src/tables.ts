@@ -4915,9 +4915,9 @@ export type Database = {
         Args: { "p_endpoint_id": string };
         Returns: Json;
       };
-      "deliveries_due_since": {
+      "deliveries_due": {
         Args: Record<PropertyKey, never>;
-        Returns: string;
+        Returns: Record<string, unknown>;
       };
       "delivery_pause": {
         Args: { "p_attempts": number; "p_retry_after_s": number };

@@ -17,8 +17,8 @@ comment on function interlock.crm_calls is
   'The calls of CRMs that deliveries come to, by their ids.';
 comment on function interlock.delete_webhook_endpoint is
   'What public.delete_webhook_endpoint does, with its owner''s rights: removes an endpoint with its secrets, and with what was sent or was still to be sent there.';
-comment on function interlock.deliveries_due_since is
-  'Since when something is to be delivered that a worker could take now; null if there is nothing.';
+comment on function interlock.deliveries_due is
+  'What a worker could take now, by what interlock.claim_deliveries asks of endpoints and their deliveries: an endpoint to which nothing may be sent, or that has all under way that it may have, is no reason to call, and neither is what an earlier delivery of its subject holds back where order is asked for, or an event of which deliveries are made where nobody listens.';
 comment on function interlock.delivery_pause is
   'How long a delivery rests after so many failed attempts; null when it is given up: eleven attempts in some three days, and up to a fifth more each time, so that what failed together does not come again together.';
 comment on function interlock.event_id is

@@ -91,10 +91,10 @@ update interlock.delivery_cursor set seen = '300:300:', target = null, position 
 select is(interlock.make_deliveries(100), 3, 'deliveries of three events of a transaction');
 update interlock.delivery_cursor set seen = format('%s:%1$s:', pg_current_xact_id()::text::bigint + 1)::pg_snapshot;
 update interlock.deliveries d set next_attempt_at = now();
-select is(interlock.deliveries_due_since(), now(), 'are due');
+select is(d.since, now(), 'are due') from interlock.deliveries_due() d;
 update interlock.deliveries d set state = case d.subject when '1' then 'delivered' when '2' then 'dead' else 'pending' end::interlock.delivery_state, ended_at = case when d.subject <> '3' then now() end,
   next_attempt_at = case d.subject when '3' then now() + interval '1 minute' else now() end;
-select is(interlock.deliveries_due_since(), null, 'but not what has come to its end');
+select is(d.since, null, 'but not what has come to its end') from interlock.deliveries_due() d;
 
 -- Listed --------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(27);
+select plan(38);
 
 update interlock.settings set webhooks_anywhere = true, deliver_url = null;
 delete from interlock.webhook_endpoints;
@@ -82,10 +82,75 @@ update interlock.delivery_cursor set seen = format('%s:%1$s:', pg_current_xact_i
 update interlock.deliveries d
 set next_attempt_at = now() + interval '1 minute'
 where d.id = (select min(q.id) from interlock.deliveries q);
-select is(interlock.deliveries_due_since(), now(), 'whichever may go first is due');
+select is(d.since, now(), 'whichever may go first is due') from interlock.deliveries_due() d;
 update interlock.webhook_endpoints set ordered = true;
-select is(interlock.deliveries_due_since(), null, 'unless order is asked for, and the one before it waits');
+select is(d::text, '(,)', 'unless order is asked for, and the one before it waits') from interlock.deliveries_due() d;
 update interlock.webhook_endpoints set ordered = false;
+delete from interlock.deliveries d where d.id > (select min(q.id) from interlock.deliveries q);
+update interlock.deliveries d set next_attempt_at = now();
+
+-- Whose it is that gets through: beside another endpoint that is well, what gets nowhere is called for no more often.
+update interlock.webhook_endpoints set url = 'https://stuck.example.com/';
+insert into interlock.webhook_endpoints (id, url) values ('82000000-0000-4000-8000-000000000002', 'https://well.example.com/');
+create function pg_temp.deliver(p_endpoint text, p_subject text, p_due timestamptz, p_ended timestamptz default null, p_leased timestamptz default null)
+returns void
+language sql
+as $$
+  insert into interlock.deliveries (position, transaction, endpoint_id, subject, next_attempt_at, state, ended_at, lease, lease_until)
+  select
+    interlock.note_event('tap.due', p_subject, '{}'), pg_current_xact_id(), w.id, p_subject, p_due,
+    case when p_ended is null then 'pending' else 'delivered' end, p_ended, case when p_leased is not null then gen_random_uuid() end, p_leased
+  from interlock.webhook_endpoints w
+  where w.url = format('https://%s.example.com/', p_endpoint);
+  update interlock.delivery_cursor set seen = format('%s:%1$s:', pg_current_xact_id()::text::bigint + 1)::pg_snapshot;
+$$;
+create function pg_temp.called()
+returns text
+language plpgsql
+as $$
+declare
+  v_again constant int := interlock.call_deliver();
+  v_calls int;
+begin
+  delete from net.calls;
+  get diagnostics v_calls = row_count;
+  return format('called %s, again %s', v_calls, v_again);
+end
+$$;
+delete from net.calls;
+delete from interlock.deliveries;
+select pg_temp.deliver('well', 'a', now() - interval '1 minute', now());
+update interlock.webhook_endpoints w set failing_since = now() - interval '1 hour' where w.url like '%stuck%';
+select pg_temp.deliver('stuck', s, now() - interval '2 minutes') from unnest('{a,b,c}'::text[]) s;
+select is(pg_temp.called(), 'called 1, again 0', 'one that fails, with more behind, is called for once a minute');
+select pg_temp.deliver('well', 'b', now() - interval '2 minutes');
+select is(pg_temp.called(), 'called 1, again 1', 'while one that is well and has much is called for again');
+delete from interlock.deliveries d where d.subject = 'b' and d.endpoint_id = '82000000-0000-4000-8000-000000000002';
+update interlock.deliveries d set lease = gen_random_uuid(), lease_until = now() + interval '1 minute' where d.subject = 'a' and d.state = 'pending';
+select is(pg_temp.called(), 'called 0, again 0', 'what fails has one under way, and no worker would take another');
+update interlock.webhook_endpoints w set failing_since = null;
+select is(pg_temp.called(), 'called 1, again 0', 'as it would of one that does not');
+select pg_temp.deliver('stuck', s, now(), null, now() + interval '1 minute') from unnest('{d,e,f,g}'::text[]) s;
+select is(pg_temp.called(), 'called 0, again 0', 'which has five at most');
+select pg_temp.deliver('stuck', 'h', now(), now());
+select is(pg_temp.called(), 'called 0, again 1', 'and is looked at again where they come to an end: the next is called for then');
+delete from interlock.deliveries d where d.subject <> 'a' or d.state = 'delivered';
+select pg_temp.deliver('stuck', 'a', now());
+update interlock.webhook_endpoints set ordered = true;
+select is(pg_temp.called(), 'called 0, again 1', 'so it is where what is under way holds back what is behind it');
+update interlock.deliveries d set lease = null, lease_until = null, next_attempt_at = now() + interval '1 minute' where d.id = (select min(q.id) from interlock.deliveries q);
+select is(pg_temp.called(), 'called 0, again 0', 'but not where that waits to be tried again');
+update interlock.webhook_endpoints set ordered = false;
+select is(pg_temp.called(), 'called 1, again 1', 'where no order is asked for it goes');
+update interlock.settings set webhooks_anywhere = false;
+update interlock.webhook_endpoints w set url = 'http://127.0.0.1:9/' where w.url like '%stuck%';
+select pg_temp.deliver('well', 'a', now() - interval '1 minute', now());
+select is(pg_temp.called(), 'called 0, again 0', 'where nothing may be sent nobody is called');
+update interlock.webhook_endpoints w set channel = 'crm', url = null where w.url = 'http://127.0.0.1:9/';
+select is(pg_temp.called(), 'called 1, again 1', 'which is asked of webhooks only');
+update interlock.settings set webhooks_anywhere = true;
+delete from interlock.webhook_endpoints w where w.url like '%well%';
+update interlock.webhook_endpoints set channel = 'webhook', url = 'http://127.0.0.1:9/';
 delete from interlock.deliveries d where d.id > (select min(q.id) from interlock.deliveries q);
 update interlock.deliveries d set next_attempt_at = now();
 
@@ -147,7 +212,7 @@ as $$
   select t.seq_tup_read + t.idx_tup_fetch from pg_stat_xact_user_tables t where t.relid = 'interlock.outbox'::regclass
 $$;
 create temporary table read_before as select pg_temp.read() as tuples;
-select is(interlock.deliveries_due_since(), null, 'all that happened under it was seen');
+select is(d::text, '(,)', 'all that happened under it was seen') from interlock.deliveries_due() d;
 select is(interlock.make_deliveries(100), 0, 'and there is nothing to make of it');
 create function pg_temp.waiting()
 returns bigint

@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(8);
+select plan(12);
 
 update interlock.settings set webhooks_anywhere = true;
 delete from interlock.webhook_endpoints;
@@ -74,6 +74,38 @@ create temporary table ordered_answer as select public.claim_deliveries('a-worke
 select is((select jsonb_array_length(answer -> 'deliveries') from ordered_answer), 1, 'of one subject one is sent');
 -- Two for each of those that wait behind it: it is due, and the first one is before it.
 select cmp_ok(n.tuples - b.tuples, '<', 6500::bigint, 'and nothing is read once more')
+from read_before b
+join pg_temp.read() n using (relation)
+where b.relation = 'deliveries';
+
+-- Whether something is due: of many endpoints and what they have, and have had, the first ones are read.
+update interlock.webhook_endpoints set ordered = false;
+update interlock.deliveries d
+set next_attempt_at = now() - interval '2 minutes', lease = null, lease_until = null,
+    state = case when d.id % 2 = 0 then 'pending' else 'delivered' end, ended_at = case when d.id % 2 = 1 then now() end;
+insert into interlock.webhook_endpoints (url) select format('http://127.0.0.1:9/%s', n) from generate_series(1, 200) n;
+insert into interlock.deliveries (position, transaction, endpoint_id, subject, state, ended_at, next_attempt_at)
+select b.position, b.transaction, w.id, 'one', 'delivered', now(), now()
+from (select o.position, o.transaction from interlock.outbox o where o.type = 'tap.much' order by o.position limit 30) b
+cross join interlock.webhook_endpoints w
+where w.id <> '84000000-0000-4000-8000-000000000001';
+analyze interlock.deliveries;
+drop table read_before;
+create temporary table read_before as select * from pg_temp.read();
+create temporary table due as select d.since, d.again from interlock.deliveries_due() d;
+select is((d.since, d.again)::text, format('("%s",t)', now() - interval '2 minutes'), 'of what has waited for long, and gets through, a worker could take some') from due d;
+select cmp_ok(n.tuples - b.tuples, '<', 20::bigint, 'of which the first is read, and the first to have come to its end')
+from read_before b
+join pg_temp.read() n using (relation)
+where b.relation = 'deliveries';
+
+-- What is old goes by index, too, whosever it is.
+update interlock.settings set keep_deliveries = interval '1 day';
+update interlock.deliveries d set ended_at = now() - interval '2 days' where d.id in (select q.id from interlock.deliveries q where q.state = 'delivered' order by q.id desc limit 50);
+drop table read_before;
+create temporary table read_before as select * from pg_temp.read();
+select is(interlock.purge_history(20) ->> 'deliveries', '20', 'so many of them');
+select cmp_ok(n.tuples - b.tuples, '<', 200::bigint, 'without reading the others')
 from read_before b
 join pg_temp.read() n using (relation)
 where b.relation = 'deliveries';

@@ -1,7 +1,7 @@
 -- Events of which no deliveries were made yet, p_limit of them at most, in no order; none where nobody listens. What is new, and why it is named
 -- so, interlock.make_deliveries says, which takes them in their order.
 --
--- Callers: interlock.deliveries_due_since, the view interlock.queues.
+-- Callers: interlock.deliveries_due, the view interlock.queues.
 -- Locks: none.
 -- They are found by index, whatever Postgres expects: of a table that was always empty it expects rows, and so to find the first one at once.
 -- Not compiled (jit), which what is forbidden costs enough for.

@@ -40,7 +40,7 @@ create index deliveries_due on interlock.deliveries (endpoint_id, next_attempt_a
 create index deliveries_pending_by_subject on interlock.deliveries (endpoint_id, subject, id) where state = 'pending';
 create index deliveries_leased on interlock.deliveries (endpoint_id, lease_until) where lease is not null;
 create index deliveries_by_endpoint on interlock.deliveries (endpoint_id, id);
-create index deliveries_by_end on interlock.deliveries (ended_at) where ended_at is not null;
+create index deliveries_by_end on interlock.deliveries (endpoint_id, ended_at) where ended_at is not null;
 create index deliveries_dead on interlock.deliveries (ended_at) where state = 'dead';
 
 alter table interlock.deliveries enable row level security;
