@@ -273,6 +273,7 @@ select results_eq(
       ('interlock.browse_shop(text,text,text,text,integer): authenticated, service_role'),
       ('interlock.cancel_order(uuid,text): authenticated, service_role'),
       ('interlock.checkout(jsonb,text,uuid,text,text,bigint,jsonb,jsonb,jsonb,text,uuid,uuid,bigint): authenticated, service_role'),
+      ('interlock.checkout_line(jsonb,uuid,text,text,bigint,jsonb,jsonb,jsonb): authenticated, service_role'),
       ('interlock.claim_deliveries(text,integer): anon, authenticated, service_role'),
       ('interlock.claim_picking(uuid,uuid[]): authenticated, service_role'),
       ('interlock.claim_product_codes_atomic(uuid,integer,uuid,text): service_role'),

@@ -46,6 +46,7 @@ select results_eq(
       ('interlock.browse_shop(text,text,text,text,integer): plan_cache_mode=force_custom_plan, TimeZone=UTC'),
       ('interlock.cancel_order(uuid,text): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.checkout(jsonb,text,uuid,text,text,bigint,jsonb,jsonb,jsonb,text,uuid,uuid,bigint): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
+      ('interlock.checkout_line(jsonb,uuid,text,text,bigint,jsonb,jsonb,jsonb): lock_timeout=2s, plan_cache_mode=force_generic_plan, TimeZone=UTC'),
       ('interlock.claim_deliveries(text,integer): enable_seqscan=off, jit=off, lock_timeout=2s, TimeZone=UTC'),
       ('interlock.claim_picking(uuid,uuid[]): lock_timeout=2s, TimeZone=UTC'),
       ('interlock.claim_product_codes_atomic(uuid,integer,uuid,text): lock_timeout=2s'),

@@ -4557,15 +4557,15 @@ export type Database = {
       "checkout_line": {
         Args: {
           "p_cart_id": string;
-          "p_details": Json;
+          "p_cart_items": Json;
+          "p_contact": Json;
           "p_expected_total": number;
           "p_idempotency_key": string;
-          "p_item": Json;
+          "p_metadata": Json;
           "p_payment_method": string;
-          "p_said": Json;
-          "p_user_id": string;
+          "p_shipping_address": Json;
         };
-        Returns: string;
+        Returns: Json;
       };
       "claim_batch": {
         Args: { "p_batch_id": string; "p_driver_id": string };

@@ -28,7 +28,7 @@ grant execute on function
   public.cancel_order(uuid, text), interlock.cancel_order,
   public.create_order_transfer(), interlock.create_order_transfer,
   public.redeem_order_transfer(text), interlock.redeem_order_transfer,
-  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid, bigint), interlock.checkout,
+  public.checkout(jsonb, text, uuid, text, text, bigint, jsonb, jsonb, jsonb, text, uuid, uuid, bigint), interlock.checkout, interlock.checkout_line,
   public.quote_order(jsonb, text, text, jsonb, uuid), interlock.quote_order,
   public.reserve_cart(jsonb), interlock.reserve_cart,
   public.release_cart(), interlock.release_cart,

@@ -30,7 +30,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "checkout_line: the key is claimed in nobody's name",
         change: Change::Source(
             "checkout_line",
-            "p_user_id, 'checkout', p_idempotency_key, sha256",
+            "v_user_id, 'checkout', p_idempotency_key, sha256",
             "gen_random_uuid(), 'checkout', p_idempotency_key, sha256",
         ),
         fault: "client to gateway: the answer is lost after the commit",

@@ -18,7 +18,19 @@ language plpgsql
 security invoker
 set search_path = ''
 as $$
+declare
+  v_answer json;
 begin
+  if p_cart_items -> 1 is null
+    and num_nonnulls(p_promo_code, p_shipping_method, p_on_behalf_of, p_reservation_id, p_wallet_amount) = 0
+  then
+    v_answer := interlock.checkout_line(
+      p_cart_items, p_cart_id, p_payment_method, p_idempotency_key, p_expected_total, p_shipping_address, p_contact, p_metadata
+    );
+    if v_answer is not null then
+      return v_answer;
+    end if;
+  end if;
   return interlock.checkout(
     p_cart_items, p_promo_code, p_cart_id, p_payment_method, p_idempotency_key, p_expected_total,
     p_shipping_address, p_contact, p_metadata, p_shipping_method, p_on_behalf_of, p_reservation_id,

@@ -15,7 +15,7 @@
 --
 -- Set-based: one statement for each step, whatever the number of lines. Postgres sets up the plan of every statement again at
 -- each call, so each statement, PERFORM and call that is not made counts: the key is inserted with the answer where that is known by
--- then (no promo code, nothing digital), and a single plain line goes a way without sets (interlock.checkout_line).
+-- then (no promo code, nothing digital), and a single plain line does not come here at all (interlock.checkout_line).
 --
 -- A product may be sold in another way than from its stock alone (products.stock_policy), or not in any number
 -- (max_per_order, max_per_customer). The look says whether the cart has such a one; only then a second look says which and
@@ -36,7 +36,7 @@
 -- product run at a time. The next one is told at once to come again (503 with Retry-After), and the function does not
 -- try by itself: under a storm that would be another storm. A refusal for want of stock is not held up.
 --
--- Callers: authenticated and service_role, through public.checkout.
+-- Callers: authenticated and service_role, through public.checkout, with what is no single plain line.
 -- Locks: tickets of its products (with a limit; tried, never waited for); promo attempts of the customer (with a promo
 --   code); idempotency key; cart (if it has a name); the buyer's account and reservation (with p_reservation_id); limits of the
 --   customer (with a product that has some); the buyer's account; the counter of their open orders (with a limit); wallet
@@ -145,20 +145,6 @@ begin
     v_problems := v_problems || interlock.problem(
       '/wallet_amount', 'must be a whole number of minor units, 0 or more'
     );
-  end if;
-
-  if v_problems = '[]'
-    and jsonb_typeof(p_cart_items) = 'array'
-    and p_cart_items -> 1 is null
-    and v_payment_method <> 'wallet'
-    and num_nonnulls(p_promo_code, p_shipping_method, p_on_behalf_of, p_reservation_id, p_wallet_amount) = 0
-  then
-    v_answer := interlock.checkout_line(
-      v_user_id, p_cart_items -> 0, p_cart_id, v_payment_method, p_idempotency_key, p_expected_total, v_said, v_details
-    );
-    if v_answer is not null then
-      return v_answer::json;
-    end if;
   end if;
 
   v_problems := coalesce(interlock.find_checkout_problems(

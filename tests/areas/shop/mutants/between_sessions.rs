@@ -99,7 +99,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "of two checkouts of one cart the second finds the order of the first, before it asks for money",
     ),
     (
-        "checkout_line: without `perform interlock.lock_cart(p_user_id, p_cart_id)`",
+        "checkout_line: without `perform interlock.lock_cart(v_user_id, p_cart_id)`",
         "of two checkouts of one cart in cash the second finds the order of the first",
     ),
     (

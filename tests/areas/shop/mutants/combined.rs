@@ -12,7 +12,7 @@ const STORM: ShopScenario = ShopScenario::Storm {
 };
 
 /// A single line goes the way of a cart.
-pub(super) const AS_A_CART: (&str, &str, &str) = ("checkout", "p_cart_items -> 1 is null", "false");
+pub(super) const AS_A_CART: (&str, &str, &str) = ("checkout_line", "char_length(v_said_quantity) < 5", "false");
 
 /// The mutants.
 pub(crate) const COMBINED: &[Combined] = &[
@@ -85,7 +85,7 @@ pub(crate) const COMBINED: &[Combined] = &[
         name: "checkout_line: the key is claimed in nobody's name",
         patches: &[(
             "checkout_line",
-            "p_user_id, 'checkout', p_idempotency_key, sha256",
+            "v_user_id, 'checkout', p_idempotency_key, sha256",
             "gen_random_uuid(), 'checkout', p_idempotency_key, sha256",
         )],
         sql: None,
