@@ -1256,26 +1256,43 @@ set search_path = ''
 as $$
 declare
   v_line interlock.packing_progress;
+  v_fits boolean;
 begin
   if (interlock.find_session(p_session_id)).status <> 'packing' then
     perform interlock.refuse_session(p_session_id, p_order_id);
   end if;
-  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
-    perform interlock.limit_wait();
-  end if;
-  update interlock.packing_progress p
-  set quantity_short = p.quantity_short + p_change,
-      version = p.version + 1,
-      updated_at = now()
-  where p.picking_session_id = p_session_id
-    and p.order_id = p_order_id
-    and p.product_id = p_product_id
-    and p.box_open
-    and p.quantity_packed + p.quantity_short + p_change <= p.quantity_needed
-  returning p.* into v_line;
-  if not found then
-    perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, interlock.most_units());
-  end if;
+  loop
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
+    update interlock.packing_progress p
+    set quantity_short = p.quantity_short + p_change,
+        version = p.version + 1,
+        updated_at = now()
+    where p.picking_session_id = p_session_id
+      and p.order_id = p_order_id
+      and p.product_id = p_product_id
+      and p.box_open
+      and p.quantity_packed + p.quantity_short + p_change <= p.quantity_needed
+    returning p.* into v_line;
+    exit when found;
+    -- What is said of the line is what it has, and it is not refused if somebody has made room for it meanwhile. Its basket, which comes before it, is
+    -- not locked then.
+    if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+      perform interlock.limit_wait();
+    end if;
+    v_fits := (
+      select p.box_open and p.quantity_packed + p.quantity_short + p_change <= p.quantity_needed
+      from interlock.packing_progress p
+      where p.picking_session_id = p_session_id
+        and p.order_id = p_order_id
+        and p.product_id = p_product_id
+      for no key update
+    );
+    if v_fits is not true then
+      perform interlock.refuse_pack(p_session_id, p_order_id, p_product_id, interlock.most_units(), p_taken => null);
+    end if;
+  end loop;
 
   insert into interlock.packing_scans (
     picking_session_id, order_id, product_id, action, quantity, actor, quantity_packed, quantity_needed, quantity_short, version
@@ -1389,6 +1406,7 @@ $$;
 -- line, so with them the lines of these products stay as they are, too.
 --
 -- Callers: interlock.take_out_order, interlock.take_off_lines, interlock.close_sent_box, interlock.abandon_session; with the boxes locked.
+--   interlock.refuse_pack, of one.
 -- Locks: the baskets by product, waiting.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.lock_baskets(p_session_id uuid, p_product_ids uuid[])
@@ -1695,6 +1713,11 @@ begin
     perform interlock.refuse_pack(
       p_session_id, p_order_id, p_product_id, p_change, p_expected, v_taken, p_location_id
     );
+    -- It is not refused: there is room for it by now, and the basket is locked.
+    select u.progress_id, u.quantity_packed, u.quantity_needed, u.quantity_short, u.version
+    into progress_id, quantity_packed, quantity_needed, quantity_short, version
+    from interlock.pack_units(p_session_id, p_order_id, p_product_id, p_change, p_expected, p_location_id) u;
+    return;
   end if;
 
   insert into interlock.packing_scans (
@@ -1904,12 +1927,15 @@ end
 $$;
 
 -- Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended. p_taken units are out of the basket
--- already, and are in it again with the refusal.
+-- already, and are in it again with the refusal. Where none are, the basket was only looked at: it is locked, so that what is said of it and of the
+-- line is what they have, and not refused if somebody has made room for it meanwhile. With null the line
+-- alone was looked at, which whoever calls has locked.
 --
 -- Callers: interlock.pack_units, interlock.give_up_units.
+-- Locks: the basket, if nothing was taken out of it; whoever does not work there takes none.
 -- Errors: as interlock.find_session, also for a session of another location than the one that was given; VALIDATION_FAILED for an id that is null;
 --   PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004 if the line has not the
---   number of units that was expected.
+--   number of units that was expected; 55P03 after lock_timeout.
 create function interlock.refuse_pack(
   p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null, p_taken int default 0,
   p_location_id uuid default null
@@ -1939,6 +1965,9 @@ begin
   if v_session.status <> 'packing' then
     perform interlock.refuse_session(p_session_id, p_order_id);
   end if;
+  if p_taken = 0 then
+    perform interlock.lock_baskets(p_session_id, array[p_product_id]);
+  end if;
   select p.*
   into v_line
   from interlock.packing_progress p
@@ -1961,6 +1990,12 @@ begin
   from interlock.picking_session_items i
   where i.picking_session_id = p_session_id
     and i.product_id = p_product_id;
+  if p_taken = 0
+    and v_line.quantity_packed + p_change between 0 and v_line.quantity_needed
+    and v_item.quantity_packed + p_change between 0 and v_item.quantity_picked
+  then
+    return;
+  end if;
   perform interlock.raise_error(
     case
       when p_change < 0 then 'NOTHING_PACKED'
@@ -1974,7 +2009,7 @@ begin
       'quantity_packed', v_line.quantity_packed,
       'quantity_needed', v_line.quantity_needed,
       'quantity_picked', v_item.quantity_picked,
-      'available', v_item.quantity_picked - v_item.quantity_packed + p_taken
+      'available', v_item.quantity_picked - v_item.quantity_packed + coalesce(p_taken, 0)
     )
   );
 end

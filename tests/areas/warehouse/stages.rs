@@ -74,6 +74,8 @@ pub(crate) const STAGES: &[Stage] = &[
             shop("p is taken out of o", UNPACK_O),
             shop("o is completed", COMPLETE_O),
             shop("another packs two p for x", PACK_X),
+            shop("p is short for o", SHORT_O),
+            shop("one p of o is refunded", REFUND_O),
             shop("the session is given up", ABANDON),
         ],
         offers: &[],

@@ -2,6 +2,7 @@
 -- line, so with them the lines of these products stay as they are, too.
 --
 -- Callers: interlock.take_out_order, interlock.take_off_lines, interlock.close_sent_box, interlock.abandon_session; with the boxes locked.
+--   interlock.refuse_pack, of one.
 -- Locks: the baskets by product, waiting.
 -- Errors: 55P03 after lock_timeout.
 create function interlock.lock_baskets(p_session_id uuid, p_product_ids uuid[])

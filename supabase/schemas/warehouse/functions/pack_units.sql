@@ -95,6 +95,11 @@ begin
     perform interlock.refuse_pack(
       p_session_id, p_order_id, p_product_id, p_change, p_expected, v_taken, p_location_id
     );
+    -- It is not refused: there is room for it by now, and the basket is locked.
+    select u.progress_id, u.quantity_packed, u.quantity_needed, u.quantity_short, u.version
+    into progress_id, quantity_packed, quantity_needed, quantity_short, version
+    from interlock.pack_units(p_session_id, p_order_id, p_product_id, p_change, p_expected, p_location_id) u;
+    return;
   end if;
 
   insert into interlock.packing_scans (

@@ -1,10 +1,13 @@
 -- Say why a line cannot be changed by so much, as things are now: whoever was waited for has ended. p_taken units are out of the basket
--- already, and are in it again with the refusal.
+-- already, and are in it again with the refusal. Where none are, the basket was only looked at: it is locked, so that what is said of it and of the
+-- line is what they have, and not refused if somebody has made room for it meanwhile. With null the line
+-- alone was looked at, which whoever calls has locked.
 --
 -- Callers: interlock.pack_units, interlock.give_up_units.
+-- Locks: the basket, if nothing was taken out of it; whoever does not work there takes none.
 -- Errors: as interlock.find_session, also for a session of another location than the one that was given; VALIDATION_FAILED for an id that is null;
 --   PACKING_LINE_NOT_FOUND, SESSION_STATE_CONFLICT, ALREADY_FULLY_PACKED, NO_UNITS_TO_PACK, NOTHING_PACKED; IL004 if the line has not the
---   number of units that was expected.
+--   number of units that was expected; 55P03 after lock_timeout.
 create function interlock.refuse_pack(
   p_session_id uuid, p_order_id uuid, p_product_id uuid, p_change int, p_expected int default null, p_taken int default 0,
   p_location_id uuid default null
@@ -34,6 +37,9 @@ begin
   if v_session.status <> 'packing' then
     perform interlock.refuse_session(p_session_id, p_order_id);
   end if;
+  if p_taken = 0 then
+    perform interlock.lock_baskets(p_session_id, array[p_product_id]);
+  end if;
   select p.*
   into v_line
   from interlock.packing_progress p
@@ -56,6 +62,12 @@ begin
   from interlock.picking_session_items i
   where i.picking_session_id = p_session_id
     and i.product_id = p_product_id;
+  if p_taken = 0
+    and v_line.quantity_packed + p_change between 0 and v_line.quantity_needed
+    and v_item.quantity_packed + p_change between 0 and v_item.quantity_picked
+  then
+    return;
+  end if;
   perform interlock.raise_error(
     case
       when p_change < 0 then 'NOTHING_PACKED'
@@ -69,7 +81,7 @@ begin
       'quantity_packed', v_line.quantity_packed,
       'quantity_needed', v_line.quantity_needed,
       'quantity_picked', v_item.quantity_picked,
-      'available', v_item.quantity_picked - v_item.quantity_packed + p_taken
+      'available', v_item.quantity_picked - v_item.quantity_packed + coalesce(p_taken, 0)
     )
   );
 end
