@@ -95,7 +95,7 @@ select results_eq(
       ('interlock.make_deliveries(integer): plan_cache_mode=force_custom_plan'),
       ('interlock.make_history_parts(): lock_timeout=50ms'),
       ('interlock.manage_inventory(text,jsonb,text,text,uuid,boolean,timestamp with time zone,boolean,text): lock_timeout=2s'),
-      ('interlock.match_people(interlock.customer_links,text[]): jit=off'),
+      ('interlock.match_people(interlock.customer_links,text[],text[]): jit=off'),
       ('interlock.may_upload_proof(text): lock_timeout=2s'),
       ('interlock.merge_customers(uuid,uuid): lock_timeout=2s'),
       ('interlock.move_cash(uuid,text,bigint,text,text): lock_timeout=2s'),

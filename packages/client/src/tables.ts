@@ -6340,6 +6340,7 @@ export type Database = {
       };
       "match_people": {
         Args: {
+          "p_entries"?: (string)[];
           "p_ids"?: (string)[];
           "p_link": Omit<
             Database["interlock"]["Tables"]["customer_links"]["Row"],

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(43);
+select plan(50);
 set constraints all immediate;
 
 create view pg_temp.had as
@@ -50,6 +50,74 @@ update tap_more.pairs set email = format('own%s@example.com', 3 - id);
 select is(pg_temp.pairs(), 'own2 1 3, own1 2 4', 'where addresses do, the phone does');
 select public.erase_customer(customer_id) from pg_temp.had where source ~ 'pairs';
 select interlock.unlink_customers('tap_more.pairs', true);
+
+-- What one lets go, another takes in the same statement, whichever row comes first; nobody's name or consent goes with it.
+create table tap_more.heirs (id int primary key, name text, email text, phone text, account uuid);
+insert into tap_more.heirs
+select n, 'heir ' || n, format('heir%s@example.com', n), '+49 151 444444' || n, format('97000000-0000-4000-8000-00000000000%s', n + 2)::uuid from generate_series(1, 3) n;
+select interlock.link_customers('tap_more.heirs', '{"id": "id", "name": "name", "email": "email", "phone": "phone", "user": "account"}', '{user,email,phone}');
+create temporary table heirs as select source_id, customer_id from pg_temp.had where source ~ 'heirs';
+create function pg_temp.heirs() returns text language sql as $$
+  select string_agg(concat_ws(' ', right(h.name, 1), coalesce(substring(h.email from '[a-z]+[0-9]'), '-'), coalesce(right(h.phone, 1), '-'), coalesce(right(h.user_id::text, 1), '-')), ', ' order by h.source_id)
+    || case when exists (select from heirs o join pg_temp.had n using (source_id) where n.source ~ 'heirs' and n.customer_id <> o.customer_id) then ', somebody else' else '' end
+  from pg_temp.had h where h.source ~ 'heirs'
+$$;
+create function pg_temp.done(p_sql text) returns text language plpgsql as $$
+declare
+  v_detail text;
+begin
+  execute p_sql;
+  set constraints all immediate;
+  return pg_temp.heirs();
+exception
+  when others then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return concat_ws(' ', sqlstate, sqlerrm, v_detail::jsonb #>> '{problems,0,pointer}');
+end
+$$;
+select is(
+  pg_temp.done($$
+    update tap_more.heirs h set
+      email = case h.id when 2 then 'heir1@example.com' end,
+      phone = case h.id when 2 then '+49 151 4444441' end,
+      account = case h.id when 2 then '97000000-0000-4000-8000-000000000003'::uuid end
+    where h.id in (1, 2)
+  $$),
+  '1 - - -, 2 heir1 1 3, 3 heir3 3 5', 'what the first lets go, the second takes'
+);
+select is(
+  pg_temp.done($$
+    update tap_more.heirs h set
+      email = case h.id when 1 then 'heir1@example.com' end,
+      phone = case h.id when 1 then '+49 151 4444441' end,
+      account = case h.id when 1 then '97000000-0000-4000-8000-000000000003'::uuid end
+    where h.id in (1, 2)
+  $$),
+  '1 heir1 1 3, 2 - - -, 3 heir3 3 5', 'and what the second lets go, the first'
+);
+select is(
+  pg_temp.done($$
+    update tap_more.heirs h set email = case h.id when 2 then 'heir1@example.com' when 1 then 'heir3@example.com' end
+  $$),
+  '1 heir3 1 3, 2 heir1 - -, 3 - 3 5', 'or three of them in a row, of whom the last has none'
+);
+select is_empty('select * from interlock.customer_drift($$tap_more.heirs$$)', 'both say the same');
+set constraints all deferred;
+insert into tap_more.heirs (id, name, email) values (0, 'heir 0', 'heir3@example.com');
+update tap_more.heirs set email = null where id = 1;
+select is(pg_temp.done('select 1'), '0 heir3 - -, 1 - 1 3, 2 heir1 - -, 3 - 3 5', 'who is new takes it, and is a person of their own');
+-- What was said in Interlock, and the row did not change, it does not let go.
+update interlock.customers c set email = 'own' || h.source_id || '@example.com' from pg_temp.had h where h.customer_id = c.id and h.source ~ 'heirs' and h.source_id in ('1', '2');
+select is(
+  pg_temp.done($$update tap_more.heirs h set phone = case h.id when 2 then '+49 151 4444442' else h.phone end, email = case h.id when 3 then 'own2@example.com' else h.email end$$),
+  'PT400 VALIDATION_FAILED /3/email', 'an address that somebody was given at a till is theirs, though their row has another'
+);
+select is(
+  pg_temp.done($$update tap_more.heirs h set phone = case h.id when 1 then null else h.phone end, email = case h.id when 3 then 'own1@example.com' else h.email end$$),
+  'PT400 VALIDATION_FAILED /3/email', 'or none'
+);
+select public.erase_customer(customer_id) from pg_temp.had where source ~ 'heirs';
+select interlock.unlink_customers('tap_more.heirs', true);
 
 set constraints all deferred;
 update tap_more.members set code = 'code ' || id;

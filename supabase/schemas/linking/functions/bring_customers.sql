@@ -24,7 +24,7 @@ declare
   v_written uuid[];
   v_tries int := 0;
 begin
-  v_people := array(select p from interlock.match_people(p_link, p_ids) p);
+  v_people := array(select p from interlock.match_people(p_link, p_ids, p_entries) p);
   perform 1
   from auth.users u
   where u.id in (select p.user_id from unnest(v_people) p)
@@ -72,7 +72,7 @@ begin
 
   loop
     v_tries := v_tries + 1;
-    v_people := array(select p from interlock.match_people(p_link, p_ids) p);
+    v_people := array(select p from interlock.match_people(p_link, p_ids, p_entries) p);
     select jsonb_agg(q.problem)
     into v_problems
     from (

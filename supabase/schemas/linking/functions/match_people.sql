@@ -1,6 +1,7 @@
 -- Rows of a linked table of customers, those of p_ids or all of them, and whose each is. An e-mail, phone or account that another
 -- customer has, or of several rows all but one, is unfit: it belongs to one customer only. Who has it already keeps it, else the first
--- row by key gets it.
+-- row by key gets it. Unless their own row, of those that are asked for, lets it go: by something else that it says, or by nothing where p_entries
+-- says that this is what has changed. What of a linked row has not changed is not written (interlock.write_people), so it lets nothing go.
 --
 -- A row that is nobody's yet is a customer whom Interlock has already if they agree in what the link names (same_by) and no other row
 -- is them: by their account, else by e-mail, else by phone.
@@ -8,7 +9,7 @@
 -- Callers: interlock.find_people_problems, interlock.bring_customers, interlock.customer_drift.
 -- Locks: none.
 -- Not compiled (jit): its steps are expected to give far more than they do, and on Postgres 15 compiling took seconds.
-create function interlock.match_people(p_link interlock.customer_links, p_ids text[] default null)
+create function interlock.match_people(p_link interlock.customer_links, p_ids text[] default null, p_entries text[] default null)
 returns setof interlock.linked_person
 language sql
 stable
@@ -23,8 +24,10 @@ as $$
       ) = 1 as speaks,
       coalesce(own.merged_into, own.id) as live_id,
       live.erased_at is not null as erased,
-      m.customer_id as mapped_id
+      m.customer_id as mapped_id,
+      string_to_array(e.entries, ',') as changed
     from interlock.read_people(p_link, p_ids) r
+    left join unnest(p_ids, p_entries) as e (source_id, entries) on e.source_id = r.source_id
     left join interlock.linked_customers m on m.link_id = p_link.id and m.source_id = r.source_id
     left join interlock.customers own on own.id = m.customer_id
     left join interlock.customers live on live.id = coalesce(own.merged_into, own.id)
@@ -62,12 +65,16 @@ as $$
     from person p
     left join candidate c on c.source_id = p.source_id and c.place = 1
   ),
-  claim as (
-    select w.source_id, w.whose_id, v.entry, v.value
+  said as (
+    select
+      w.source_id, w.whose_id, v.entry, v.value,
+      case when w.what = 'linked' and w.changed is not null then v.entry = any (w.changed) else v.value is not null end as written
     from whose w
     cross join lateral (values ('email', w.email), ('phone', w.phone), ('user', w.user_id::text)) v (entry, value)
-    where v.value is not null
-      and w.what not in ('merged', 'erased')
+    where w.what not in ('merged', 'erased')
+  ),
+  claim as (
+    select s.source_id, s.whose_id, s.entry, s.value from said s where s.value is not null
   ),
   held as (
     select c.source_id, c.whose_id, c.entry, c.value, h.id as holder_id
@@ -87,9 +94,8 @@ as $$
         h.source_id, h.entry,
         case
           when h.holder_id <> h.whose_id or h.whose_id is null and h.holder_id is not null then
-            -- Unless the row of who has it says something else by now.
             case when not exists (
-              select from claim o where o.whose_id = h.holder_id and o.entry = h.entry and o.value <> h.value
+              select from said o where o.whose_id = h.holder_id and o.entry = h.entry and o.written and o.value is distinct from h.value
             ) then h.entry || '_taken' end
         end as taken,
         row_number() over (partition by h.entry, h.value order by (h.holder_id = h.whose_id) is not true, h.source_id) as place
