@@ -107,6 +107,20 @@ impl Session {
         Ok(self.client.query_one(query, &[]).await?.try_get(0)?)
     }
 
+    /// What rows its next call writes, and which of their columns it fills. Nothing of it stays.
+    pub(crate) async fn written(&self, call: &Call) -> Result<Vec<String>> {
+        let steps = call(self).context("the session has no call left")?;
+        self.client.batch_execute("begin").await?;
+        self.perform(&steps).await?;
+        self.client.batch_execute("reset role").await?;
+        let rows = self
+            .client
+            .query("select bench_peers.written()", &[])
+            .await?;
+        self.client.batch_execute("rollback").await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// A number below `bound`.
     pub(crate) fn random(&self, bound: u64) -> u64 {
         self.random.borrow_mut().random_range(0..bound)

@@ -45,7 +45,7 @@ impl Report {
         Ok(())
     }
 
-    /// Every table, the goals last.
+    /// Every table, the goals last: that is where a person looks first.
     fn text(&self) -> String {
         format!(
             "{}\n\n{}{}",
@@ -66,7 +66,7 @@ impl Report {
         format!("{kind} of {} alternating rounds. {machine}.", self.rounds)
     }
 
-    /// The goals that this run has measured, and how many it has not.
+    /// What is missed and what limits it, the goals that this run has measured, and how many it has not.
     pub(crate) fn goals(&self) -> String {
         let (measured, missing): (Vec<_>, Vec<_>) = self
             .goals
@@ -76,6 +76,48 @@ impl Report {
             0 => String::new(),
             count => format!("\n{count} goals are about something else than was measured.\n"),
         };
-        format!("{}{missing}", table::goals(&measured))
+        format!("{}{}{missing}", missed(&measured), table::goals(&measured))
+    }
+}
+
+/// Each goal that is missed, and by what it is limited.
+fn missed(verdicts: &[&Verdict]) -> String {
+    let lines: Vec<String> = verdicts
+        .iter()
+        .filter_map(|verdict| {
+            let (measured, limit) = (verdict.measured?, verdict.limited_by?);
+            let measured = table::number(measured);
+            Some(format!(
+                "- **{}** is {measured}, not {}. {limit}\n",
+                verdict.what, verdict.goal
+            ))
+        })
+        .collect();
+    match lines.len() {
+        0 => String::new(),
+        1 => format!("One goal is missed:\n\n{}\n", lines[0]),
+        count => format!("{count} goals are missed:\n\n{}\n", lines.concat()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(met: bool) -> Verdict {
+        Verdict {
+            what: "a ÷ b",
+            goal: "≤ 1.1".to_owned(),
+            measured: Some(1.234),
+            met: Some(met),
+            limited_by: (!met).then_some("The processors."),
+        }
+    }
+
+    #[test]
+    fn what_is_missed_is_told_with_what_limits_it() {
+        let expected = "One goal is missed:\n\n- **a ÷ b** is 1.23, not ≤ 1.1. The processors.\n\n";
+        assert_eq!(missed(&[&verdict(false), &verdict(true)]), expected);
+        assert_eq!(missed(&[&verdict(true)]), "");
     }
 }

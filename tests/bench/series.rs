@@ -3,7 +3,7 @@
 use crate::figure::{Figure, Options, progress};
 use crate::load::{self, Call, Load, Session};
 use crate::table::number;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tokio_postgres::Client;
 
 /// One way to do what the scenario says.
@@ -75,9 +75,33 @@ impl Scenario<'_> {
 
 impl Variant<'_> {
     async fn sample(&self, seconds: f64) -> Result<Load> {
+        self.begin().await?;
+        load::run(self.sessions, &self.call, seconds).await
+    }
+
+    async fn begin(&self) -> Result<()> {
         if let Some(before) = &self.before {
             before.admin.batch_execute(&before.sql).await?;
         }
-        load::run(self.sessions, &self.call, seconds).await
+        Ok(())
+    }
+
+    /// Fails unless a call of it writes the rows that a call of the other one does.
+    pub(crate) async fn writes_what(&self, other: &Variant<'_>) -> Result<()> {
+        let mut written = Vec::new();
+        for variant in [self, other] {
+            variant.begin().await?;
+            let session = variant.sessions.first().context("somebody has to call")?;
+            written.push(session.written(&variant.call).await?.join("\n"));
+        }
+        ensure!(
+            written[0] == written[1],
+            "{} writes\n{}\nbut {} writes\n{}",
+            self.name,
+            written[0],
+            other.name,
+            written[1]
+        );
+        Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! Sixty-four drivers claim and complete batches: the next one of the queue, or one of their own.
 
-use super::Shop;
+use super::{Shop, UNCHECKED, key};
 use crate::figure::Figure;
-use crate::load::{Argument, Call, Step};
+use crate::load::{Argument, Call, Commit, Step};
 use crate::rows::Kind;
 use crate::series::Variant;
 use anyhow::Result;
@@ -13,16 +13,28 @@ const DRIVERS: u64 = 64;
 const COMPLETE: &str = "select public.claim_route($1::text::uuid, 'complete')::text";
 const PEERS_COMPLETE: &str = "select bench_peers.complete_batch($1)";
 
+/// The next one and its completion, under a key each.
+const KEYED: [&str; 2] = [
+    "select public.claim_route(p_idempotency_key => $1) #>> '{batch,id}'",
+    "select public.claim_route($1::text::uuid, 'complete', $2)::text",
+];
+const KEYED_UNCHECKED: [&str; 2] = [
+    "select bench_peers.claim_next_unchecked($1) #>> '{batch,id}'",
+    "select bench_peers.complete_unchecked($1::text::uuid, $2)::text",
+];
+/// More than one driver can complete in a sample.
+const BATCHES_OF_ONE: u64 = 2_000;
+
 /// A claim counts together with its completion.
 pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
     // More than a driver can complete in a sample; whoever runs out ends it.
     let each = if shop.options.quick { 50 } else { 400 };
     let ours = |name, claim, own| Variant {
-        before: shop.before(fill("interlock.batches", each)),
+        before: shop.before(fill("interlock.batches", DRIVERS * each)),
         ..shop.variant(name, DRIVERS as usize, claim_and(COMPLETE, claim, own))
     };
     let theirs = |name, claim, own| Variant {
-        before: shop.before(fill("bench_peers.batches", each)),
+        before: shop.before(fill("bench_peers.batches", DRIVERS * each)),
         ..shop.variant(
             name,
             DRIVERS as usize,
@@ -58,8 +70,43 @@ pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
             own,
         ),
     ];
-    shop.throughput(&format!("claims, {DRIVERS} drivers"), variants)
-        .await
+    let mut figures = shop
+        .throughput(&format!("claims, {DRIVERS} drivers"), variants)
+        .await?;
+    let keyed = |name, drivers: u64, statements, batches| Variant {
+        before: shop.before(fill("interlock.batches", batches)),
+        ..shop.variant(name, drivers as usize, under_keys(statements))
+    };
+    if shop.commit == Commit::Fast {
+        let of_one = |name, statements| keyed(name, 1, statements, BATCHES_OF_ONE);
+        let name = "claim of the next batch with its completion, one driver";
+        let ours = of_one("interlock", KEYED);
+        let peer = of_one(UNCHECKED, KEYED_UNCHECKED);
+        figures.extend(shop.cpu_beside_unchecked(name, ours, peer).await?);
+    }
+    let of_all = |name, statements| keyed(name, DRIVERS, statements, DRIVERS * each);
+    let variants = vec![
+        of_all("interlock", KEYED),
+        of_all(UNCHECKED, KEYED_UNCHECKED),
+    ];
+    let name = format!("claims of the next batch under keys, {DRIVERS} drivers");
+    figures.extend(shop.throughput(&name, variants).await?);
+    Ok(figures)
+}
+
+/// Claims the next batch and completes it, under keys that nobody has used.
+fn under_keys([claim, complete]: [&'static str; 2]) -> Call {
+    Box::new(move |_| {
+        let claim = Step {
+            sql: claim,
+            arguments: vec![key()],
+        };
+        let complete = Step {
+            sql: complete,
+            arguments: vec![Argument::Answer, key()],
+        };
+        Some(vec![claim, complete])
+    })
 }
 
 /// Claims the next batch, or the next one of the driver's own, and completes it.
@@ -87,14 +134,13 @@ fn claim_and(complete: &'static str, claim: &'static str, own: Option<u64>) -> C
 }
 
 /// A full queue. Without triggers, which would write the history of what nobody has done.
-fn fill(table: &str, each: u64) -> String {
+fn fill(table: &str, batches: u64) -> String {
     let id = Kind::Batch.sql("n");
-    let last = DRIVERS * each - 1;
     format!(
         "set session_replication_role = replica;
          truncate {table} cascade;
          insert into {table} (id, priority, created_at)
-         select {id}, 0, now() + n * interval '1 millisecond' from generate_series(0, {last}) as n;
+         select {id}, 0, now() + n * interval '1 millisecond' from generate_series(0, {batches} - 1) as n;
          set session_replication_role = origin;
          analyze {table};"
     )

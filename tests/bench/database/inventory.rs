@@ -1,8 +1,8 @@
 //! Stock at locations: sold by the reports' ways and ours, set under a version, transferred, received.
 
-use super::Shop;
+use super::{Shop, UNCHECKED, key};
 use crate::figure::Figure;
-use crate::load::{Argument, Call, Session, Step};
+use crate::load::{Argument, Call, Commit, Session, Step};
 use crate::rows::{self, Kind};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -18,12 +18,18 @@ const DECREMENT: &str = "select public.decrement_inventory($1, 1)::text";
 const SET: &str = "select bench_peers.refuse_conflict(public.manage_inventory('set', jsonb_build_array(
     jsonb_build_object('inventory_id', $1::uuid, 'quantity', 1000000, 'expected_version', $2::text::bigint))))";
 
+const ADJUST: &str = "select public.manage_inventory('adjust', $1, p_idempotency_key => $2)::text";
+const ADJUST_UNCHECKED: &str = "select bench_peers.adjust_unchecked($1, $2)::text";
+
 pub(super) async fn prepare(admin: &Client) -> Result<()> {
     rows::add_inventory(admin, ROWS).await
 }
 
-/// Everything, by sessions of staff.
+/// Everything, by sessions of staff: what an adjustment costs where nobody waits, the rest with the slow commit.
 pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
+    if shop.commit == Commit::Fast {
+        return adjust(shop).await;
+    }
     let mut figures = Vec::new();
     let clients: &[usize] = if shop.options.quick {
         &[5]
@@ -95,6 +101,21 @@ async fn set(shop: &Shop<'_>) -> Result<Vec<Figure>> {
         shop.variant("interlock, any row", 16, of(ROWS)),
     ];
     shop.throughput("set under a version, 16 clients", variants)
+        .await
+}
+
+async fn adjust(shop: &Shop<'_>) -> Result<Vec<Figure>> {
+    let of = |name, sql| {
+        let call: Call = Box::new(move |session: &Session| {
+            let id = Kind::Inventory.id(session.random(ROWS));
+            let line = json!([{ "inventory_id": id, "delta": -1 }]);
+            Some(vec![step(sql, vec![Argument::value(line), key()])])
+        });
+        shop.variant(name, 1, call)
+    };
+    let ours = of("interlock", ADJUST);
+    let peer = of(UNCHECKED, ADJUST_UNCHECKED);
+    shop.cpu_beside_unchecked("stock adjustment of 1 line, one client", ours, peer)
         .await
 }
 

@@ -24,6 +24,8 @@ use uuid::Uuid;
 /// How many products the load is spread over where it is spread.
 const COLD_PRODUCTS: u64 = 50_000;
 
+/// The peers of peers/unchecked.sql.
+const UNCHECKED: &str = "the same writes, unchecked";
 /// Interlock's checkout, as the API calls it.
 const CHECKOUT: &str = "select public.checkout($1, p_idempotency_key => $2)::text";
 /// The peers' one.
@@ -52,6 +54,7 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
         include_str!("../peers/inventory.sql"),
         include_str!("../peers/packing.sql"),
         include_str!("../peers/deliver.sql"),
+        include_str!("../peers/unchecked.sql"),
     ];
     rows::add_peers(&admin, &peers).await?;
     rows::lift_limits(&admin).await?;
@@ -100,9 +103,7 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
             commit,
             sessions: Session::open(&database, &users, commit, staff_claims).await?,
         };
-        if commit == Commit::Slow {
-            figures.extend(inventory::measure(&counter).await?);
-        }
+        figures.extend(inventory::measure(&counter).await?);
         figures.extend(tills::measure(&counter).await?);
         figures.extend(packing::measure(&counter).await?);
         if commit == Commit::Fast {
@@ -164,6 +165,17 @@ impl Shop<'_> {
         scenario.measure(self.options).await
     }
 
+    /// The same beside a peer that checks nothing, once it has written the same rows.
+    async fn cpu_beside_unchecked(
+        &self,
+        name: &str,
+        ours: Variant<'_>,
+        peer: Variant<'_>,
+    ) -> Result<Vec<Figure>> {
+        ours.writes_what(&peer).await?;
+        self.cpu(name, vec![ours, peer]).await
+    }
+
     fn before(&self, sql: String) -> Option<Before<'_>> {
         Some(Before {
             admin: self.admin,
@@ -184,11 +196,13 @@ fn cart(products: &[Uuid]) -> Value {
 fn checkout_step(sql: &'static str, cart: Value) -> Step {
     Step {
         sql,
-        arguments: vec![
-            Argument::value(cart),
-            Argument::value(Uuid::new_v4().to_string()),
-        ],
+        arguments: vec![Argument::value(cart), key()],
     }
+}
+
+/// An idempotency key that nobody has used.
+fn key() -> Argument {
+    Argument::value(Uuid::new_v4().to_string())
 }
 
 /// A checkout of what `cart` says.

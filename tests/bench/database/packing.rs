@@ -1,6 +1,6 @@
 //! Scans at a packing table, beside incident report 003's own function.
 
-use super::Shop;
+use super::{Shop, UNCHECKED};
 use crate::figure::Figure;
 use crate::load::{Argument, Call, Commit, Session, Step};
 use crate::rows::{self, Kind};
@@ -14,7 +14,7 @@ const ORDERS: u64 = 64;
 const PACK: &str = "select public.pack_item($1, $2, $3)::text";
 const REPORTED: &str = "select public.update_packing_progress_atomic($1, $2, $3)::text";
 const PEER: &str = "select bench_peers.update_packing_progress_atomic($1, $2, $3)";
-const UNCHECKED: &str = "select bench_peers.pack_unchecked($1, $2, $3)";
+const PACK_UNCHECKED: &str = "select bench_peers.pack_unchecked($1, $2, $3)";
 
 pub(super) async fn prepare(admin: &Client) -> Result<()> {
     rows::add_picking_sessions(admin, ORDERS, ORDERS).await
@@ -28,7 +28,7 @@ pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
             before: shop.before(with_realtime(told)),
             ..shop.variant(name, 1, call)
         };
-        vec![
+        [
             told("interlock", scan(PACK, any), false),
             told(
                 "interlock, by the report's function",
@@ -36,7 +36,7 @@ pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
                 false,
             ),
             told("report 003", scan(PEER, any), false),
-            told("the same writes, unchecked", scan(UNCHECKED, any), false),
+            told(UNCHECKED, scan(PACK_UNCHECKED, any), false),
             told(
                 "interlock, by the report's function, broadcast",
                 scan(REPORTED, any),
@@ -44,9 +44,12 @@ pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
             ),
         ]
     };
-    figures.extend(shop.time("scan, one worker", variants()).await?);
+    let [ours, reported, _, unchecked, _] = variants();
+    ours.writes_what(&unchecked).await?;
+    reported.writes_what(&unchecked).await?;
+    figures.extend(shop.time("scan, one worker", variants().into()).await?);
     if shop.commit == Commit::Fast {
-        figures.extend(shop.cpu("scan, one worker", variants()).await?);
+        figures.extend(shop.cpu("scan, one worker", variants().into()).await?);
     }
     shop.admin.batch_execute(&with_realtime(false)).await?;
     for (name, workers, place) in [

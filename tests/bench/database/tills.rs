@@ -1,8 +1,8 @@
 //! Sales at tills of a store, beside incident report 001's way: a check, then a call for each line, then the sale.
 
-use super::Shop;
+use super::{Shop, UNCHECKED, key};
 use crate::figure::Figure;
-use crate::load::{Argument, Call, Session, Step};
+use crate::load::{Argument, Call, Commit, Session, Step};
 use crate::rows::{self, Kind};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ const LINES: u64 = 5;
 const HOT: u64 = 0;
 
 const SELL: &str = "select public.pos_sale($1, $2, $3)::text";
+const SELL_KEYED: &str = "select public.pos_sale($1, $2, $3, p_idempotency_key => $4)::text";
+const SELL_UNCHECKED: &str = "select bench_peers.sell_unchecked($1, $2, $3, $4)::text";
 
 pub(super) async fn prepare(admin: &Client) -> Result<()> {
     rows::add_tills(admin, 64).await
@@ -39,12 +41,19 @@ pub(super) async fn measure(shop: &Shop<'_>) -> Result<Vec<Figure>> {
         figures.extend(sales(shop, tills, "of one product", |_| HOT).await?);
     }
     for lines in [1, LINES] {
-        let variants = vec![shop.variant("interlock", 1, sale(lines, first))];
+        let variants = vec![shop.variant("interlock", 1, sale(SELL, lines, first))];
         let name = format!(
             "sale of {lines} line{}, one till",
             if lines == 1 { "" } else { "s" }
         );
         figures.extend(shop.time(&name, variants).await?);
+    }
+    if shop.commit == Commit::Fast {
+        let keyed = |name, sql| shop.variant(name, 1, under_key(sale(sql, 1, first)));
+        let ours = keyed("interlock", SELL_KEYED);
+        let peer = keyed(UNCHECKED, SELL_UNCHECKED);
+        let name = "sale of 1 line under a key, one till";
+        figures.extend(shop.cpu_beside_unchecked(name, ours, peer).await?);
     }
     Ok(figures)
 }
@@ -62,7 +71,7 @@ async fn sales(
     row: fn(&Session) -> u64,
 ) -> Result<Vec<Figure>> {
     let variants = vec![
-        shop.variant("interlock", tills, sale(1, row)),
+        shop.variant("interlock", tills, sale(SELL, 1, row)),
         shop.variant(
             "report 001: check, a call per line, the sale",
             tills,
@@ -78,7 +87,7 @@ fn ids(first: u64, lines: u64) -> impl Iterator<Item = Uuid> {
 }
 
 /// A sale of so many lines, in one call.
-fn sale(lines: u64, first: fn(&Session) -> u64) -> Call {
+fn sale(sql: &'static str, lines: u64, first: fn(&Session) -> u64) -> Call {
     Box::new(move |session| {
         let wanted: Vec<Value> = ids(first(session), lines)
             .map(|id| json!({ "inventory_id": id, "quantity": 1 }))
@@ -86,13 +95,22 @@ fn sale(lines: u64, first: fn(&Session) -> u64) -> Call {
         let cash = json!([{ "type": "cash", "amount": 700 * lines }]);
         let till = Kind::Register.id(session.number as u64);
         Some(vec![step(
-            SELL,
+            sql,
             vec![
                 Argument::value(till),
                 Argument::value(Value::Array(wanted)),
                 Argument::value(cash),
             ],
         )])
+    })
+}
+
+/// With a key that nobody has used as the last argument.
+fn under_key(call: Call) -> Call {
+    Box::new(move |session| {
+        let mut steps = call(session)?;
+        steps[0].arguments.push(key());
+        Some(steps)
     })
 }
 

@@ -90,38 +90,3 @@ begin
   );
 end
 $$;
-
--- The same writes as ours and no checks: a counter of the basket, one of the line, a row of history.
-create table bench_peers.packing_scans (
-  id bigint generated always as identity primary key,
-  picking_session_id uuid not null,
-  order_id uuid not null,
-  product_id uuid not null,
-  created_at timestamptz not null default now()
-);
-
-create function bench_peers.pack_unchecked(p_session_id uuid, p_order_id uuid, p_product_id uuid)
-returns text
-language plpgsql
-security definer
-set search_path = ''
-as $$
-declare
-  v_packed int;
-begin
-  update bench_peers.picking_session_items i
-  set quantity_picked = i.quantity_picked
-  where i.picking_session_id = p_session_id
-    and i.product_id = p_product_id;
-  update bench_peers.packing_progress p
-  set quantity_packed = p.quantity_packed + 1,
-      updated_at = now()
-  where p.picking_session_id = p_session_id
-    and p.order_id = p_order_id
-    and p.product_id = p_product_id
-  returning p.quantity_packed into v_packed;
-  insert into bench_peers.packing_scans (picking_session_id, order_id, product_id)
-  values (p_session_id, p_order_id, p_product_id);
-  return v_packed;
-end
-$$;
