@@ -46,6 +46,7 @@ drop function
   interlock.error_body,
   interlock.expose,
   interlock.find_idempotent,
+  interlock.find_part_problems,
   interlock.finish_idempotent,
   interlock.finish_reference,
   interlock.forget_idempotent,

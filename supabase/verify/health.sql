@@ -1,5 +1,5 @@
--- What `npm run verify` looks at in the rows, once the tables are there: one row for each problem, and
--- for each thing that a shop should know (level note). Reads only.
+-- What `npm run verify` looks at in the rows, once the tables are there, and in the parts of histories, of which there are as many as a shop has come to:
+-- one row for each problem, and for each thing that a shop should know (level note). Reads only.
 --
 -- The first two are the monitoring lists of the incident reports: no negative stock, no driver and no
 -- batch twice. Constraints keep them empty; rows from before a constraint, or one that is missing, show.
@@ -95,4 +95,9 @@ with checks (level, subject, todo, times) as (
 select level, subject || case when level = 'problem' then ' (' || times || ')' else '' end as subject, todo
 from checks
 where times > 0
+
+union all
+select level, 'parts: ' || subject, todo
+from interlock.find_part_problems()
+
 order by level desc, subject;

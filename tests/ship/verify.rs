@@ -176,3 +176,44 @@ async fn rows_that_break_a_rule_are_named() {
     drop(db);
     scratch.remove().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_of_histories_are_looked_at() {
+    let scratch = Scratch::pushed("verify_parts").await;
+    let db = scratch.connect().await;
+    db.batch_execute(
+        "alter table interlock.outbox detach partition interlock_parts.outbox_0;
+         alter table interlock_parts.order_events_0 disable row level security;
+         grant select on interlock_parts.stock_movements_0 to anon",
+    )
+    .await
+    .expect("the database can be damaged");
+    let report = xtask(&["verify", "--json", "--db-url", &scratch.url], &[])
+        .await
+        .failed()
+        .json();
+    let findings = report["findings"].as_array().expect("a list of findings");
+    let told: Vec<&str> = findings
+        .iter()
+        .map(|finding| finding["name"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "parts: interlock_parts.order_events_0 has its row security off",
+            "parts: interlock_parts.outbox_0 is part of nothing: what is in it is in no history",
+            "parts: interlock_parts.stock_movements_0 is open to anon",
+        ]
+    );
+    for finding in findings {
+        let todo = finding["todo"].as_str().expect("a statement");
+        db.batch_execute(todo)
+            .await
+            .unwrap_or_else(|error| panic!("{todo}: {error:?}"));
+    }
+    xtask(&["verify", "--db-url", &scratch.url], &[])
+        .await
+        .succeeded();
+    drop(db);
+    scratch.remove().await;
+}

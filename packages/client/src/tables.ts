@@ -5292,6 +5292,14 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "find_part_problems": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "level": string;
+          "subject": string;
+          "todo": string;
+        }[];
+      };
       "find_people_problems": {
         Args: {
           "p_left_out": boolean;

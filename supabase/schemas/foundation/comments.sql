@@ -33,6 +33,8 @@ comment on function interlock.expose is
   'Give the API a table or view of this schema as a view of the same name in public, if that name is free there: what belongs to the project stays as it is.';
 comment on function interlock.find_idempotent is
   'The stored answer of a request, if its key has one that still counts.';
+comment on function interlock.find_part_problems is
+  'What is not as it should be with the parts of histories (interlock.histories), of which there are as many as a shop has come to: `npm run verify` compares all else with what the migrations make.';
 comment on function interlock.finish_idempotent is
   'Store the answer with the key.';
 comment on function interlock.finish_reference is
