@@ -2112,6 +2112,7 @@ language plpgsql
 stable
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 begin
   if p_product_ids is null or cardinality(p_product_ids) not between 1 and 1000 then
@@ -2472,6 +2473,10 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
+-- Lines are few, and each is looked up; guessed at a hundred, they would have every row of a small shop read instead.
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   v_conflicts jsonb;

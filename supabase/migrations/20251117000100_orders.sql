@@ -1812,6 +1812,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
 set timezone = 'UTC'
 as $$
 declare
@@ -4391,6 +4392,10 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
+-- Lines are few, and each is looked up; guessed at a hundred, they would have every row of a small shop read instead.
+set enable_hashjoin = off
+set enable_mergejoin = off
 set timezone = 'UTC'
 as $$
 declare
@@ -4543,6 +4548,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
 set timezone = 'UTC'
 as $$
 begin
@@ -4593,6 +4599,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
 set timezone = 'UTC'
 as $$
 declare
@@ -4856,6 +4863,10 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
+-- Lines are few, and each is looked up; guessed at a hundred, they would have every row of a small shop read instead.
+set enable_hashjoin = off
+set enable_mergejoin = off
 set timezone = 'UTC'
 as $$
 declare
@@ -5213,6 +5224,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
 set timezone = 'UTC'
 as $$
 declare

@@ -2976,6 +2976,10 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
+-- Lines are few, and each is looked up; guessed at a hundred, they would have every row of a small shop read instead.
+set enable_hashjoin = off
+set enable_mergejoin = off
 set timezone = 'UTC'
 as $$
 declare
@@ -3294,6 +3298,9 @@ security definer
 set search_path = ''
 set lock_timeout = '2s'
 set plan_cache_mode = force_generic_plan
+-- Lines are few, and each is looked up; guessed at a hundred, they would have every row of a small shop read instead.
+set enable_hashjoin = off
+set enable_mergejoin = off
 set timezone = 'UTC'
 as $$
 declare
@@ -4998,6 +5005,10 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
+-- Lines are few, and each is looked up; guessed at a hundred, they would have every row of a small shop read instead.
+set enable_hashjoin = off
+set enable_mergejoin = off
 set timezone = 'UTC'
 as $$
 declare

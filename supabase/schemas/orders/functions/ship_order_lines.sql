@@ -13,6 +13,7 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
 set timezone = 'UTC'
 as $$
 declare

@@ -22,6 +22,10 @@ language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
+-- Lines are few, and each is looked up; guessed at a hundred, they would have every row of a small shop read instead.
+set enable_hashjoin = off
+set enable_mergejoin = off
 set timezone = 'UTC'
 as $$
 declare

@@ -13,6 +13,7 @@ language plpgsql
 stable
 security definer
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 begin
   if p_product_ids is null or cardinality(p_product_ids) not between 1 and 1000 then

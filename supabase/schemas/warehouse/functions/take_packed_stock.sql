@@ -8,6 +8,9 @@ create function interlock.take_packed_stock(p_session interlock.picking_sessions
 returns void
 language plpgsql
 set search_path = ''
+-- Lines are few, and each is looked up; guessed at a hundred, they would have every row of a small shop read instead.
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
   v_moves jsonb;
