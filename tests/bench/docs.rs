@@ -15,10 +15,16 @@ const END: &str = "<!-- end -->\n";
 pub(crate) fn write(report: &Report) -> Result<()> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
     let folder = docs.join("bench");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
     fs::create_dir_all(&folder)?;
+    let page = docs.join("benchmarks.md");
+    let old = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
+    // Not what else lies there.
+    for file in shown(&old)? {
+        let file = folder.join(file);
+        if file.exists() {
+            fs::remove_file(file)?;
+        }
+    }
     let mut text = format!("{}\n\n{}\n", report.about(), report.goals());
     for (name, groups) in plots(&report.figures) {
         let file = format!("{}.svg", name.replace(' ', "-"));
@@ -30,8 +36,6 @@ pub(crate) fn write(report: &Report) -> Result<()> {
         text,
         "<details>\n<summary>All figures</summary>\n\n{tables}</details>\n"
     )?;
-    let page = docs.join("benchmarks.md");
-    let old = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
     fs::write(&page, replaced(&old, &text)?)?;
     Ok(())
 }
@@ -52,11 +56,27 @@ fn plots(figures: &[Figure]) -> Vec<(String, Vec<Vec<&Figure>>)> {
     plots
 }
 
+/// The plots of the last run.
+fn shown(page: &str) -> Result<Vec<&str>> {
+    let [_, run, _] = parts(page)?;
+    Ok(run
+        .split("](bench/")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once(')')?.0))
+        .collect())
+}
+
 /// The page with other text between its marks.
 fn replaced(page: &str, text: &str) -> Result<String> {
-    let (before, rest) = page.split_once(BEGIN).context("the page has no begin")?;
-    let (_, after) = rest.split_once(END).context("the page has no end")?;
+    let [before, _, after] = parts(page)?;
     Ok(format!("{before}{BEGIN}\n{text}\n{END}{after}"))
+}
+
+/// What stands before, between and after the marks.
+fn parts(page: &str) -> Result<[&str; 3]> {
+    let (before, rest) = page.split_once(BEGIN).context("the page has no begin")?;
+    let (run, after) = rest.split_once(END).context("the page has no end")?;
+    Ok([before, run, after])
 }
 
 #[cfg(test)]
@@ -69,5 +89,12 @@ mod tests {
         let once = replaced(&page, "new").expect("marks");
         assert_eq!(once, format!("a\n{BEGIN}\nnew\n{END}b\n"));
         assert_eq!(replaced(&once, "new").expect("marks"), once);
+    }
+
+    #[test]
+    fn only_plots_between_the_marks_are_those_of_the_run() {
+        let page =
+            format!("![x](bench/x.svg)\n{BEGIN}![a](bench/a.svg)\n\n![b](bench/b.svg)\n{END}");
+        assert_eq!(shown(&page).expect("marks"), ["a.svg", "b.svg"]);
     }
 }

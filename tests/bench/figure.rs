@@ -55,6 +55,8 @@ pub(crate) struct Options {
     pub(crate) seconds: f64,
     /// Whether this is a short run that only shows the direction.
     pub(crate) quick: bool,
+    /// Whether the section on growth measures its largest size, too.
+    pub(crate) huge: bool,
     /// Only series in whose `scenario: variant` this text occurs.
     pub(crate) series: Option<String>,
 }

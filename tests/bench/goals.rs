@@ -208,7 +208,7 @@ const GOALS: &[Goal] = &[
         ),
         over: None,
         bound: AtMost(6000.0),
-        limited_by: "Each index of a row that is written, and whole pages after each checkpoint: both grow with how many indexes there are and how far their keys lie apart.",
+        limited_by: "Whole pages: Postgres writes each to its log when it is first changed after a checkpoint, and where keys lie apart each row changes one of its own.",
     },
     Goal {
         what: "CPU of claiming and completing the next batch ÷ the same writes, unchecked",

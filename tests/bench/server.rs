@@ -2,6 +2,7 @@
 //! one that the migrations were pushed to, which stays empty.
 
 use anyhow::{Context as _, Result};
+use nix::sys::statvfs::statvfs;
 use std::env;
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -68,14 +69,26 @@ async fn connect_to(database: &str) -> Result<Client> {
     Ok(client)
 }
 
+/// What the server's log grows to before it is written anew, in bytes.
+pub(crate) const MOST_LOG: u64 = 8 << 30;
+
 /// Lets millions of rows be written without a checkpoint every few seconds.
 pub(crate) async fn expect_much_to_be_written() -> Result<()> {
     let server = connect_to("template1").await?;
-    server
-        .batch_execute("alter system set max_wal_size = '8GB'")
-        .await?;
+    let size = format!("alter system set max_wal_size = '{}MB'", MOST_LOG >> 20);
+    server.batch_execute(&size).await?;
     server.batch_execute("select pg_reload_conf()").await?;
     Ok(())
+}
+
+/// How many bytes may still be written where the server, which is on this machine, keeps its databases.
+pub(crate) async fn free_disk() -> Result<u64> {
+    let server = connect_to("template1").await?;
+    let row = server.query_one("show data_directory", &[]).await?;
+    let folder: &str = row.try_get(0)?;
+    let disk =
+        statvfs(folder).with_context(|| format!("cannot tell how much is free in {folder}"))?;
+    Ok(disk.blocks_available() as u64 * disk.fragment_size() as u64)
 }
 
 /// Such as `17.10`.

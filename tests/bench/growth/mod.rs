@@ -9,7 +9,7 @@ use crate::load::{Argument, Call, Commit, Load, Session, Step};
 use crate::rows::{self, Kind};
 use crate::series::{Before, Scenario, Variant};
 use crate::server::{self, Database};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use interlock_tests::harness::stack::user_claims;
 use serde_json::json;
 use std::time::Instant;
@@ -30,11 +30,15 @@ struct Shop {
 
 /// Fills the databases, then measures.
 pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
-    let sizes = if options.quick {
-        [Size::SMALL, Size::MEDIUM.tenth(), Size::LARGE.tenth()]
-    } else {
-        [Size::SMALL, Size::MEDIUM, Size::LARGE]
-    };
+    let mut sizes = vec![Size::SMALL, Size::MEDIUM, Size::LARGE];
+    if options.huge {
+        sizes.push(Size::HUGE);
+    }
+    if options.quick {
+        // The small one is a tenth of nothing already.
+        sizes[1..].iter_mut().for_each(|size| *size = size.tenth());
+    }
+    refuse_full_disk(&sizes).await?;
     server::expect_much_to_be_written().await?;
     let mut shops = Vec::new();
     for size in sizes {
@@ -74,6 +78,19 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
+/// Before anything is filled: a server whose disk is full stops.
+async fn refuse_full_disk(sizes: &[Size]) -> Result<()> {
+    let needed = server::MOST_LOG + sizes.iter().map(Size::bytes).sum::<u64>();
+    let free = server::free_disk().await?;
+    ensure!(
+        free >= needed,
+        "the section growth needs {} GB of disk, and {} GB are free",
+        needed.div_ceil(1_000_000_000),
+        free / 1_000_000_000
+    );
+    Ok(())
+}
+
 async fn time(options: &Options, name: &str, variants: Vec<Variant<'_>>) -> Result<Vec<Figure>> {
     let scenario = Scenario {
         section: SECTION,
@@ -89,7 +106,7 @@ async fn time(options: &Options, name: &str, variants: Vec<Variant<'_>>) -> Resu
 impl Shop {
     async fn open(size: Size) -> Result<Self> {
         let start = Instant::now();
-        let database = Database::copy(&format!("bench_growth_{}", size.products)).await?;
+        let database = Database::copy(&format!("bench_growth_{}", size.orders)).await?;
         let admin = database.connect().await?;
         fill::fill(&database, &size).await?;
         rows::lift_limits(&admin).await?;
