@@ -4,7 +4,8 @@
 -- Nobody who sells waits for a row or a lock of the shop's table, for whoever holds one may be waiting for the product. Who
 -- holds it writes the stock themselves as they come to the product, or a job does.
 --
--- The shop's own triggers run with the search path under which the table was linked, and with the rights of the owner.
+-- The shop's own triggers run with the search path under which the table was linked, and with the rights of the owner. One that sells something else
+-- has that written back meanwhile: what is being written is said again afterwards, for the statement around it is noted when they are done.
 --
 -- Callers: interlock.write_stock_back, interlock.bring_products, interlock.write_back_stock, each with the product locked.
 -- Locks: the shop's table against changes of its columns, and the row, both without waiting; what its triggers lock.
@@ -19,6 +20,8 @@ declare
   v_source constant text := interlock.source_name(p_link.source);
   v_present numeric;
   v_reason text;
+  v_row constant text := current_setting('interlock.written_back_row', true);
+  v_written constant text := current_setting('interlock.written_back', true);
 begin
   begin
     execute format('lock table %s in row exclusive mode nowait', v_source);
@@ -41,7 +44,8 @@ begin
         v_source, p_link.quantity_column, p_link.id_column, p_link.id_type
       ) using p_quantity, p_source_id;
       perform pg_catalog.set_config('search_path', '', true);
-      perform set_config('interlock.written_back_row', '', true);
+      perform set_config('interlock.written_back_row', v_row, true);
+      perform set_config('interlock.written_back', v_written, true);
     end if;
     delete from interlock.stock_write_backs w where w.product_id = p_product_id;
     return true;
