@@ -107,7 +107,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "a price of an untracked product that changes meanwhile is not charged",
     ),
     (
-        "checkout: never `v_answer is not null` (4)",
+        "checkout: never `v_answer is not null` (3)",
         "what is owed since the look is not answered as if it were there",
     ),
     (
