@@ -72,7 +72,7 @@ const STORM_API: &str = "cold checkouts, 8 clients, 2 ms commit, through the API
 const STORM_FUNCTION: &str = "cold checkouts, 8 clients, 2 ms commit, through the function";
 
 const STATEMENTS: &str = "How many statements, operators and columns a call has: Postgres sets up each of them anew in each transaction, and a check has some of its own.";
-const PLANS: &str = "Statements that read the lines of a request as a table: Postgres takes it for a hundred rows, and reads a whole table of some thousand rows to join it.";
+const LOOKS: &str = "What is looked at before, and what is read back for the answer: each is a statement that can take a hundred lines, and Postgres sets it up anew in each transaction.";
 const PAGES: &str =
     "Pages that are not in the database's own memory any more, of keys that lie apart.";
 const QUEUE: &str =
@@ -229,14 +229,14 @@ const GOALS: &[Goal] = &[
         figure: ("database", CPU_OF_A_HOLD, "interlock"),
         over: Some(("database", CPU_OF_A_HOLD, UNCHECKED)),
         bound: AtMost(1.1),
-        limited_by: STATEMENTS,
+        limited_by: "The use is looked for and locked, and then written in five statements where three would do without a lock; and to count it on the code asks all of its constraints.",
     },
     Goal {
         what: "CPU of a sale of 1 line at a till ÷ the same writes, unchecked",
         figure: ("database", CPU_OF_A_SALE, "interlock"),
         over: Some(("database", CPU_OF_A_SALE, UNCHECKED)),
         bound: AtMost(1.1),
-        limited_by: PLANS,
+        limited_by: LOOKS,
     },
     Goal {
         what: "CPU of a scan (pack) ÷ the same writes, unchecked",
@@ -250,7 +250,7 @@ const GOALS: &[Goal] = &[
         figure: ("database", CPU_OF_AN_ADJUSTMENT, "interlock"),
         over: Some(("database", CPU_OF_AN_ADJUSTMENT, UNCHECKED)),
         bound: AtMost(1.1),
-        limited_by: PLANS,
+        limited_by: LOOKS,
     },
     Goal {
         what: "claim next ÷ a batch each, fast commit",
