@@ -98,6 +98,9 @@ pub(crate) struct Args {
     /// The port at which the replica finds the database: a proxy of a test stands there.
     #[arg(long, hide = true)]
     replica_finds_db_at: Option<u16>,
+    /// Settings that the database has from its start, as NAME=VALUE.
+    #[arg(long, hide = true)]
+    db_setting: Vec<String>,
     /// How many connections the API has.
     #[arg(long, hide = true, default_value_t = api::POOL)]
     api_pool: u16,
@@ -243,6 +246,9 @@ impl Stack {
         let server = Postgres::prepare(&project.root, &self.dirs, args.fresh).await?;
         let db_port = ports::free(db_port)?;
         let mut spec = server.spec(&self.dirs.data, &self.dirs, db_port);
+        for setting in &args.db_setting {
+            spec = spec.args(["-c", setting]);
+        }
         if args.with.contains(&With::Replica) {
             spec = spec.args(["-c", replica::KEEP]);
         }

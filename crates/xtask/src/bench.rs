@@ -54,7 +54,7 @@ pub(crate) fn on_own_stack(
     work: impl FnOnce(&BTreeMap<String, String>) -> Result<()>,
 ) -> Result<()> {
     const FOLDER: &str = "bench-stack";
-    let stack = LocalStack::start(repo, FOLDER)?;
+    let stack = LocalStack::start_counting(repo, FOLDER)?;
     let result = work(&stack.variables);
     drop(stack);
     fs::remove_dir_all(repo.target.join(FOLDER))?;

@@ -25,6 +25,18 @@ impl LocalStack {
         Self::start_with(repo, &repo.root, folder, &["--no-seed", "--no-storage"])
     }
 
+    /// The same whose database can count statements; it does so only for sessions that ask for it.
+    pub(crate) fn start_counting(repo: &Repo, folder: &str) -> Result<Self> {
+        let options = [
+            "--no-seed",
+            "--no-storage",
+            "--db-setting=shared_preload_libraries=pg_stat_statements",
+            "--db-setting=pg_stat_statements.track=none",
+            "--db-setting=compute_query_id=off",
+        ];
+        Self::start_with(repo, &repo.root, folder, &options)
+    }
+
     /// The same with PgBouncer between the API and the database, which the API has more connections to than that has to the database.
     pub(super) fn start_pooled(repo: &Repo, folder: &str) -> Result<Self> {
         super::debian::pgbouncer(repo)?;
