@@ -1,30 +1,52 @@
 //! The last run, as docs/benchmarks.md and docs/bench/ show it.
 
 use crate::figure::Figure;
+use crate::flame::Flame;
 use crate::report::Report;
-use crate::{plot, table};
+use crate::{flame, plot, profile, table};
 use anyhow::{Context as _, Result};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-const BEGIN: &str = "<!-- begin: npm run bench -- --write-docs -->\n";
+const RUN: &str = "<!-- begin: npm run bench -- --write-docs -->\n";
+const PROFILE: &str = "<!-- begin: npm run bench -- --only profile --write-docs -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// Draws the plots, and writes the part of the page that shows a run.
+/// Draws what was measured, and writes the parts of the page that show it.
 pub(crate) fn write(report: &Report) -> Result<()> {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
     let folder = docs.join("bench");
     fs::create_dir_all(&folder)?;
     let page = docs.join("benchmarks.md");
-    let old = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
-    // Not what else lies there.
-    for file in shown(&old)? {
+    let mut text = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
+    if !report.figures.is_empty() {
+        text = rewritten(&text, RUN, &folder, || run(report, &folder))?;
+    }
+    if !report.flames.is_empty() {
+        text = rewritten(&text, PROFILE, &folder, || flames(report, &folder))?;
+    }
+    fs::write(&page, text)?;
+    Ok(())
+}
+
+/// The page with what is written anew between its marks, whose old pictures are taken away, and nothing else that lies there.
+fn rewritten(
+    page: &str,
+    begin: &str,
+    folder: &Path,
+    write: impl FnOnce() -> Result<String>,
+) -> Result<String> {
+    for file in shown(page, begin)? {
         let file = folder.join(file);
         if file.exists() {
             fs::remove_file(file)?;
         }
     }
+    replaced(page, begin, &write()?)
+}
+
+fn run(report: &Report, folder: &Path) -> Result<String> {
     let mut text = format!("{}\n\n{}\n", report.about(), report.goals());
     for (name, groups) in plots(&report.figures) {
         let file = format!("{}.svg", name.replace(' ', "-"));
@@ -36,8 +58,25 @@ pub(crate) fn write(report: &Report) -> Result<()> {
         text,
         "<details>\n<summary>All figures</summary>\n\n{tables}</details>\n"
     )?;
-    fs::write(&page, replaced(&old, &text)?)?;
-    Ok(())
+    Ok(text)
+}
+
+fn flames(report: &Report, folder: &Path) -> Result<String> {
+    let mut text = format!("{}.\n\n", report.machine.describe());
+    for (name, shown) in profile::PICTURES {
+        let shown: Vec<&Flame> = shown.iter().map(|&place| &report.flames[place]).collect();
+        let titles: Vec<&str> = shown.iter().map(|flame| flame.title.as_str()).collect();
+        let file = format!("flame-{name}.svg");
+        fs::write(folder.join(&file), flame::draw(&shown))?;
+        writeln!(text, "![{}](bench/{file})\n", titles.join("; "))?;
+    }
+    let trees: Vec<String> = report.flames.iter().map(Flame::text).collect();
+    write!(
+        text,
+        "<details>\n<summary>The same in words</summary>\n\n```text\n{}```\n\n</details>\n",
+        trees.join("\n")
+    )?;
+    Ok(text)
 }
 
 /// The scenarios of each plot: one for a section, or several for the largest.
@@ -56,9 +95,9 @@ fn plots(figures: &[Figure]) -> Vec<(String, Vec<Vec<&Figure>>)> {
     plots
 }
 
-/// The plots of the last run.
-fn shown(page: &str) -> Result<Vec<&str>> {
-    let [_, run, _] = parts(page)?;
+/// The pictures of the last run, or of the last profile.
+fn shown<'a>(page: &'a str, begin: &str) -> Result<Vec<&'a str>> {
+    let [_, run, _] = parts(page, begin)?;
     Ok(run
         .split("](bench/")
         .skip(1)
@@ -67,14 +106,14 @@ fn shown(page: &str) -> Result<Vec<&str>> {
 }
 
 /// The page with other text between its marks.
-fn replaced(page: &str, text: &str) -> Result<String> {
-    let [before, _, after] = parts(page)?;
-    Ok(format!("{before}{BEGIN}\n{text}\n{END}{after}"))
+fn replaced(page: &str, begin: &str, text: &str) -> Result<String> {
+    let [before, _, after] = parts(page, begin)?;
+    Ok(format!("{before}{begin}\n{text}\n{END}{after}"))
 }
 
 /// What stands before, between and after the marks.
-fn parts(page: &str) -> Result<[&str; 3]> {
-    let (before, rest) = page.split_once(BEGIN).context("the page has no begin")?;
+fn parts<'a>(page: &'a str, begin: &str) -> Result<[&'a str; 3]> {
+    let (before, rest) = page.split_once(begin).context("the page has no begin")?;
     let (run, after) = rest.split_once(END).context("the page has no end")?;
     Ok([before, run, after])
 }
@@ -85,16 +124,25 @@ mod tests {
 
     #[test]
     fn only_what_stands_between_the_marks_is_replaced() {
-        let page = format!("a\n{BEGIN}old\n{END}b\n");
-        let once = replaced(&page, "new").expect("marks");
-        assert_eq!(once, format!("a\n{BEGIN}\nnew\n{END}b\n"));
-        assert_eq!(replaced(&once, "new").expect("marks"), once);
+        let page = format!("a\n{RUN}old\n{END}b\n{PROFILE}other\n{END}c\n");
+        let once = replaced(&page, RUN, "new").expect("marks");
+        assert_eq!(
+            once,
+            format!("a\n{RUN}\nnew\n{END}b\n{PROFILE}other\n{END}c\n")
+        );
+        assert_eq!(replaced(&once, RUN, "new").expect("marks"), once);
+        let twice = replaced(&once, PROFILE, "graph").expect("marks");
+        let end = format!("{END}b\n{PROFILE}\ngraph\n{END}c\n");
+        assert!(twice.ends_with(&end), "{twice}");
     }
 
     #[test]
     fn only_plots_between_the_marks_are_those_of_the_run() {
-        let page =
-            format!("![x](bench/x.svg)\n{BEGIN}![a](bench/a.svg)\n\n![b](bench/b.svg)\n{END}");
-        assert_eq!(shown(&page).expect("marks"), ["a.svg", "b.svg"]);
+        let page = format!(
+            "![x](bench/x.svg)\n{RUN}![a](bench/a.svg)\n\n![b](bench/b.svg)\n{END}\n\
+             {PROFILE}![c](bench/c.svg)\n{END}"
+        );
+        assert_eq!(shown(&page, RUN).expect("marks"), ["a.svg", "b.svg"]);
+        assert_eq!(shown(&page, PROFILE).expect("marks"), ["c.svg"]);
     }
 }

@@ -5,6 +5,7 @@
 mod database;
 mod docs;
 mod figure;
+mod flame;
 mod function;
 mod goals;
 mod growth;
@@ -12,6 +13,7 @@ mod http;
 mod load;
 mod machine;
 mod plot;
+mod profile;
 mod report;
 mod request;
 mod rows;
@@ -22,9 +24,10 @@ mod storm;
 mod table;
 
 use crate::figure::{Figure, Options};
+use crate::flame::Flame;
 use crate::machine::Machine;
 use crate::report::Report;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
 use std::process::ExitCode;
 
@@ -53,8 +56,8 @@ struct Cli {
     /// Fail if a goal is missed.
     #[arg(long)]
     check: bool,
-    /// Write the table of docs/benchmarks.md and the plots of docs/bench/.
-    #[arg(long, conflicts_with_all = ["only", "series", "quick"])]
+    /// Write the tables of docs/benchmarks.md and the plots of docs/bench/; with `--only profile` its flame graphs alone.
+    #[arg(long, conflicts_with_all = ["series", "quick"])]
     write_docs: bool,
 }
 
@@ -65,6 +68,8 @@ enum Topic {
     Function,
     /// Checkouts, claims and promo codes in the database alone.
     Database,
+    /// Where the database's time of a checkout goes.
+    Profile,
     /// Whole requests: function, gateway, API and database, and what each takes of them.
     Request,
     /// Checkouts and claims in a shop with a large catalogue and a long history.
@@ -74,18 +79,40 @@ enum Topic {
 }
 
 impl Topic {
-    async fn run(self, options: &Options) -> Result<Vec<Figure>> {
-        match self {
-            Self::Function => function::run(options).await,
-            Self::Database => database::run(options).await,
-            Self::Growth => growth::run(options).await,
-            Self::Request => request::run(options).await,
-            Self::Storm => storm::run(options).await,
-        }
+    async fn run(self, options: &Options, found: &mut Found) -> Result<()> {
+        let figures = match self {
+            Self::Function => function::run(options).await?,
+            Self::Database => database::run(options).await?,
+            Self::Growth => growth::run(options).await?,
+            Self::Request => request::run(options).await?,
+            Self::Storm => storm::run(options).await?,
+            Self::Profile => {
+                found.flames = profile::run(options).await?;
+                return Ok(());
+            }
+        };
+        found.figures.extend(figures);
+        Ok(())
     }
 }
 
+/// What the sections have found.
+#[derive(Debug, Default)]
+struct Found {
+    figures: Vec<Figure>,
+    flames: Vec<Flame>,
+}
+
 impl Cli {
+    /// Documentation shows a whole run, and the profile of any.
+    fn refuse_parts(&self) -> Result<()> {
+        ensure!(
+            !self.write_docs || self.only.is_empty() || self.only == [Topic::Profile],
+            "--write-docs takes a whole run, or --only profile"
+        );
+        Ok(())
+    }
+
     fn options(&self) -> Options {
         let rounds = if self.quick { 2 } else { 5 };
         Options {
@@ -112,15 +139,16 @@ async fn main() -> ExitCode {
 
 /// Whether that is good enough: a report always is, unless it was to be checked.
 async fn bench(cli: &Cli) -> Result<bool> {
+    cli.refuse_parts()?;
     let options = cli.options();
     let machine = Machine::before_run(server::version().await.ok());
-    let mut figures = Vec::new();
+    let mut found = Found::default();
     for topic in Topic::value_variants() {
         if cli.only.is_empty() || cli.only.contains(topic) {
-            figures.extend(topic.run(&options).await?);
+            topic.run(&options, &mut found).await?;
         }
     }
-    let report = Report::new(&options, machine, figures);
+    let report = Report::new(&options, machine, found);
     report.print(cli.json)?;
     if cli.write_docs {
         docs::write(&report)?;

@@ -79,7 +79,8 @@ fn row(body: &mut String, figure: &Figure, y: f64, scale: f64) {
     );
 }
 
-fn escaped(text: &str) -> String {
+/// As text of an SVG.
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -1,6 +1,8 @@
 //! What a run found, for people and for scripts.
 
+use crate::Found;
 use crate::figure::{Figure, Options};
+use crate::flame::Flame;
 use crate::goals::{self, Verdict};
 use crate::machine::Machine;
 use crate::table;
@@ -16,17 +18,20 @@ pub(crate) struct Report {
     pub(crate) rounds: usize,
     pub(crate) goals: Vec<Verdict>,
     pub(crate) figures: Vec<Figure>,
+    pub(crate) flames: Vec<Flame>,
 }
 
 impl Report {
     /// Holds the figures against the goals.
-    pub(crate) fn new(options: &Options, machine: Machine, figures: Vec<Figure>) -> Self {
+    pub(crate) fn new(options: &Options, machine: Machine, found: Found) -> Self {
+        let Found { figures, flames } = found;
         Report {
             machine,
             quick: options.quick,
             rounds: options.rounds,
             goals: goals::verdicts(&figures),
             figures,
+            flames,
         }
     }
 
@@ -47,9 +52,11 @@ impl Report {
 
     /// Every table, the goals last: that is where a person looks first.
     fn text(&self) -> String {
+        let flames: Vec<String> = self.flames.iter().map(Flame::text).collect();
         format!(
-            "{}\n\n{}{}",
+            "{}\n\n{}{}{}",
             self.about(),
+            flames.join("\n"),
             table::figures(&self.figures),
             self.goals()
         )

@@ -2,9 +2,11 @@
 //! one that the migrations were pushed to, which stays empty.
 
 use anyhow::{Context as _, Result};
+use futures::StreamExt as _;
 use nix::sys::statvfs::statvfs;
 use std::env;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::error::DbError;
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
 
 /// The database that has the migrations and nothing else.
 const PRISTINE: &str = "postgres";
@@ -47,6 +49,32 @@ impl Database {
         connect_to(&self.name).await
     }
 
+    /// The same, with somebody who hears each notice before the answer comes.
+    pub(crate) async fn connect_hearing(
+        &self,
+        hear: impl Fn(DbError) + Send + 'static,
+    ) -> Result<Client> {
+        let (client, mut connection) = config(&self.name)?
+            .connect(NoTls)
+            .await
+            .context("cannot connect to the database")?;
+        let mut messages =
+            futures::stream::poll_fn(move |context| connection.poll_message(context));
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = messages.next().await {
+                if let AsyncMessage::Notice(notice) = message {
+                    hear(notice);
+                }
+            }
+        });
+        Ok(client)
+    }
+
+    /// A session in none of these databases.
+    pub(crate) async fn outside() -> Result<Client> {
+        connect_to("template1").await
+    }
+
     /// Takes its files from the disk.
     pub(crate) async fn remove(self) -> Result<()> {
         let server = connect_to("template1").await?;
@@ -55,13 +83,17 @@ impl Database {
     }
 }
 
-async fn connect_to(database: &str) -> Result<Client> {
+fn config(database: &str) -> Result<Config> {
     let url = env::var("INTERLOCK_ADMIN_DB_URL").context(
         "INTERLOCK_ADMIN_DB_URL is not set: `npm run bench` starts a stack that may be filled",
     )?;
     let mut config: Config = url.parse()?;
-    let (client, connection) = config
-        .dbname(database)
+    config.dbname(database);
+    Ok(config)
+}
+
+async fn connect_to(database: &str) -> Result<Client> {
+    let (client, connection) = config(database)?
         .connect(NoTls)
         .await
         .context("cannot connect to the database")?;

@@ -89,7 +89,7 @@ pub(crate) enum Step {
     DomainMutants,
     /// The proof, for as long as a test run can wait.
     Prove,
-    /// The benchmark's database section, so short that its figures say nothing.
+    /// The benchmark's database section and its profile, so short that their figures say nothing.
     Bench,
     /// Migrations, rollbacks, database tests and linters on Postgres 15.
     Postgres15,
@@ -228,7 +228,7 @@ impl Step {
                 "The seed, if any, is printed above; the stack's own log is target/test-stack.log."
             }
             Self::Bench => {
-                "`npm run bench -- --quick --only database` shows the same; its stack's log is target/bench-stack.log."
+                "`npm run bench -- --quick --only database --only profile` shows the same; its stack's log is target/bench-stack.log."
             }
             Self::Push => {
                 "`cargo xtask codegen` writes the migrations of supabase/schemas; `cargo xtask snapshot` writes a snapshot anew."
@@ -617,7 +617,7 @@ fn bench(run: &mut Run) -> Result<Counts> {
     bench::on_own_stack(run.repo, |variables| {
         let mut bench = bench::program(run.repo, "run", "dev");
         bench
-            .args(["--", "--quick", "--only", "database"])
+            .args(["--", "--quick", "--only", "database", "--only", "profile"])
             .envs(variables);
         live::check(&mut run.tail, &mut bench).map(drop)
     })?;
