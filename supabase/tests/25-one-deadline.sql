@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(28);
+select plan(29);
 
 -- What is left -------------------------------------------------------------------
 
@@ -141,6 +141,11 @@ select is(
     (select id from interlock.orders where user_id = '7f000000-0000-4000-8000-000000000001'), 'late-2'), 'service_role'),
   'begin_idempotent lock_user lock_order credit_wallet lock_promo_users end_promo_uses lock_stock',
   'so does the end of an order'
+);
+select is(
+  pg_temp.limits_of($$select public.checkout('[{"product_id": "7f000000-0000-4000-8000-000000000013", "quantity": 1}]',
+    p_cart_id => '7f000000-0000-4000-8000-000000000051', p_idempotency_key => 'late-5')$$),
+  'lock_cart take_open_order checkout_line', 'a checkout of a single line'
 );
 select is(
   pg_temp.limits_of($$select public.reserve_cart('[{"product_id": "7f000000-0000-4000-8000-000000000011", "quantity": 1}]')$$),
