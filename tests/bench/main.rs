@@ -47,7 +47,7 @@ struct Cli {
     /// A short run that shows the direction; its figures are no evidence.
     #[arg(long)]
     quick: bool,
-    /// Grow to 10 M orders and 50 M ledger rows as well: 35 GB of disk, and a quarter of an hour more.
+    /// Grow to 10 M orders and 50 M ledger rows as well: 36 GB of disk, and a quarter of an hour more.
     #[arg(long)]
     huge: bool,
     /// How many times each series is measured; the median counts.
