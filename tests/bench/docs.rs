@@ -84,7 +84,14 @@ fn plots(figures: &[Figure]) -> Vec<(String, Vec<Vec<&Figure>>)> {
     let mut plots: Vec<(String, Vec<Vec<&Figure>>)> = Vec::new();
     for group in table::scenarios(figures) {
         let name = match (group[0].section, group[0].scenario.split_once(',')) {
-            (section @ "database", Some((what, _))) => format!("{section} {what}"),
+            (section @ "database", Some((what, _))) => {
+                let what = if what.starts_with("CPU of ") {
+                    "CPU"
+                } else {
+                    what
+                };
+                format!("{section} {what}")
+            }
             (section, _) => section.to_owned(),
         };
         match plots.iter_mut().find(|plot| plot.0 == name) {
@@ -134,6 +141,21 @@ mod tests {
         let twice = replaced(&once, PROFILE, "graph").expect("marks");
         let end = format!("{END}b\n{PROFILE}\ngraph\n{END}c\n");
         assert!(twice.ends_with(&end), "{twice}");
+    }
+
+    #[test]
+    fn what_is_alike_is_in_one_plot() {
+        let figures = [
+            ("database", "claims, 64 drivers"),
+            ("database", "CPU of a sale, one till"),
+            ("database", "CPU of a scan, one worker"),
+            ("growth", "checkout of 1 line"),
+        ]
+        .map(|(section, scenario)| Figure::new(section, scenario, "interlock", "µs"));
+        let plots = plots(&figures);
+        let names: Vec<_> = plots.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["database claims", "database CPU", "growth"]);
+        assert_eq!(plots[1].1.len(), 2);
     }
 
     #[test]
