@@ -3,7 +3,7 @@
 
 use super::notice::Notice;
 use crate::server::Database;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use interlock_tests::harness::stack::user_claims;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,9 +54,7 @@ impl Api {
             }
         };
         let client = database.connect_hearing(hear).await?;
-        client.batch_execute(COUNT).await.context(
-            "the server does not count statements: `npm run bench` starts one that does",
-        )?;
+        client.batch_execute(COUNT).await?;
         let settings = settings(user);
         let statements = [
             client.prepare(&set_config(settings.len() / 2)).await?,

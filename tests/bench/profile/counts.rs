@@ -122,9 +122,12 @@ impl Sums {
         };
         for ((query, is_sent), (text, calls, ms)) in &self.counted.statements {
             let found = (text.clone(), cost(*calls, *ms));
+            if *calls == 0 {
+                continue;
+            }
             if *is_sent {
                 costs.sent.push(found);
-            } else if *calls > 0 {
+            } else {
                 costs.statements.insert(*query, found);
             }
         }

@@ -33,7 +33,6 @@ const STRIDE: u64 = 997;
 const WARM_UP: usize = 20;
 /// Orders of each kind before anything is counted: of an empty table Postgres plans to read all of it.
 const FILLING: usize = 500;
-
 /// Calls of which one is drawn.
 const ATTEMPTS: usize = 3;
 
@@ -109,8 +108,12 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Flame>> {
 
 async fn prepare(admin: &Client) -> Result<()> {
     admin
-        .batch_execute("create schema watch; create extension pg_stat_statements schema watch")
-        .await?;
+        .batch_execute(
+            "create schema watch; create extension pg_stat_statements schema watch;
+             select watch.pg_stat_statements_reset()",
+        )
+        .await
+        .context("the server counts no statements: `npm run bench` starts one that can")?;
     let peers = [
         include_str!("../peers/schema.sql"),
         include_str!("../peers/select_for_update.sql"),
