@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(38);
+select plan(51);
 
 update interlock.settings set webhooks_anywhere = true, deliver_url = null;
 delete from interlock.webhook_endpoints;
@@ -149,6 +149,68 @@ select is(pg_temp.called(), 'called 0, again 0', 'where nothing may be sent nobo
 update interlock.webhook_endpoints w set channel = 'crm', url = null where w.url = 'http://127.0.0.1:9/';
 select is(pg_temp.called(), 'called 1, again 1', 'which is asked of webhooks only');
 update interlock.settings set webhooks_anywhere = true;
+
+-- Each part of the question, on its own.
+update interlock.webhook_endpoints w set channel = 'webhook', url = 'https://stuck.example.com/' where w.channel = 'crm';
+create function pg_temp.clean(p_ordered boolean) returns void language sql as $$
+  delete from interlock.deliveries;
+  update interlock.webhook_endpoints set ordered = p_ordered, failing_since = null;
+$$;
+select pg_temp.clean(false);
+select pg_temp.deliver('stuck', 'a', now() + interval '1 minute'), pg_temp.deliver('stuck', 'b', now(), null, now() + interval '1 minute');
+select is(pg_temp.called(), 'called 0, again 0', 'what is for later does not wait for what is under way');
+select pg_temp.deliver('stuck', 'c', now()), pg_temp.deliver('stuck', 'd', now() - interval '2 minutes');
+select is((d.since, d.again)::text, format('("%s",f)', now() - interval '2 minutes'), 'the one that has waited longest says for how long') from interlock.deliveries_due() d;
+select pg_temp.clean(false);
+select pg_temp.deliver('well', s, now(), null, now() + interval '1 minute') from unnest('{a,b,c,d,e}'::text[]) s;
+select pg_temp.deliver('stuck', 'a', now());
+select is(pg_temp.called(), 'called 1, again 1', 'each has as many under way as it may');
+select pg_temp.clean(false);
+select pg_temp.deliver('stuck', 'a', now(), null, now());
+update interlock.webhook_endpoints set failing_since = now();
+select is(pg_temp.called(), 'called 1, again 1', 'of which a lease that has lapsed is none');
+select pg_temp.clean(true);
+select pg_temp.deliver('well', 'a', now() + interval '1 minute'), pg_temp.deliver('stuck', 'b', now() + interval '1 minute'), pg_temp.deliver('stuck', 'a', now(), now());
+select pg_temp.deliver('stuck', 'a', now());
+select is(pg_temp.called(), 'called 1, again 1', 'nothing is held back by another endpoint, another subject, or what has come to its end');
+select pg_temp.clean(true);
+select pg_temp.deliver('stuck', 'a', now()), pg_temp.deliver('stuck', 'a', now(), null, now() + interval '1 minute');
+select is(pg_temp.called(), 'called 0, again 1', 'a subject has one under way, whichever');
+update interlock.deliveries d set lease_until = now() where d.lease is not null;
+select is(pg_temp.called(), 'called 1, again 1', 'unless that has lapsed');
+select pg_temp.clean(true);
+select pg_temp.deliver('stuck', 'a', now()), pg_temp.deliver('stuck', 'b', now(), null, now() + interval '1 minute'), pg_temp.deliver('well', 'a', now(), null, now() + interval '1 minute');
+select is(pg_temp.called(), 'called 1, again 1', 'or is another subject''s, or another endpoint''s');
+update interlock.webhook_endpoints set active = false;
+select is(pg_temp.called(), 'called 0, again 0', 'and nothing where it is switched off');
+update interlock.webhook_endpoints set active = true;
+-- New events, of which no deliveries are made yet.
+create function pg_temp.tell(p_at timestamptz) returns void language sql as $$
+  update interlock.delivery_cursor set seen = format('%s:%1$s:', pg_current_xact_id()::text::bigint)::pg_snapshot;
+  select set_config('interlock.purging', 'outbox', true);
+  delete from interlock.outbox;
+  insert into interlock.outbox (type, subject, payload, created_at) values ('tap.due', 'x', '{}', p_at);
+$$;
+select pg_temp.clean(false);
+insert into interlock.deliveries (position, transaction, endpoint_id, subject, state, ended_at)
+select 2, pg_current_xact_id(), w.id, 'x', 'delivered', now() - interval '1 minute' from interlock.webhook_endpoints w;
+select pg_temp.tell(now() - interval '2 minutes');
+select is((d.since, d.again)::text, format('("%s",f)', now() - interval '2 minutes'), 'an event that has waited for long is called for') from interlock.deliveries_due() d;
+select pg_temp.tell(now());
+select is(pg_temp.called(), 'called 1, again 1', 'a new one more often');
+insert into interlock.deliveries (position, transaction, endpoint_id, subject, next_attempt_at)
+select 3, pg_current_xact_id(), w.id, 'x', now() from interlock.webhook_endpoints w where w.url like '%stuck%';
+select pg_temp.tell(now() - interval '2 minutes');
+select is(pg_temp.called(), 'called 1, again 1', 'or one beside which something has just come to be due');
+delete from interlock.deliveries d where d.position = 3;
+select pg_temp.tell(now() - interval '2 minutes');
+insert into interlock.deliveries (position, transaction, endpoint_id, subject, state, ended_at)
+select 1, pg_current_xact_id(), w.id, 'x', 'delivered', now() from interlock.webhook_endpoints w where w.url like '%well%';
+select is(pg_temp.called(), 'called 1, again 1', 'and one where anything gets through, for that makes deliveries of it');
+select pg_temp.clean(false);
+insert into interlock.deliveries (position, transaction, endpoint_id, subject, next_attempt_at)
+select interlock.note_event('tap.due', 'x', '{}'), pg_current_xact_id(), w.id, 'x', now() from interlock.webhook_endpoints w where w.url like '%stuck%';
+update interlock.delivery_cursor set seen = format('%s:%1$s:', pg_current_xact_id()::text::bigint + 1)::pg_snapshot;
 delete from interlock.webhook_endpoints w where w.url like '%well%';
 update interlock.webhook_endpoints set channel = 'webhook', url = 'http://127.0.0.1:9/';
 delete from interlock.deliveries d where d.id > (select min(q.id) from interlock.deliveries q);

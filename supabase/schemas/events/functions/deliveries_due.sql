@@ -8,8 +8,8 @@
 --
 -- Callers: interlock.call_deliver.
 -- Locks: none.
--- What is asked of an endpoint that has nothing due is one look into an index: the rest is asked of the others, hence of `f`. Read by index whatever
--- Postgres expects (enable_seqscan), and not compiled (jit), as in interlock.new_events.
+-- What is asked of an endpoint that has nothing due are looks into indexes: the rest is asked of the others, hence of `f`. What is leased is not
+-- passed over in `c`: without order `f` comes first, and with it nothing of a subject goes of which something is leased. Read by index whatever Postgres expects (enable_seqscan), and not compiled (jit), as in interlock.new_events.
 create function interlock.deliveries_due(out since timestamptz, out again boolean)
 language plpgsql
 stable
@@ -46,7 +46,6 @@ begin
     where l.endpoint_id = w.id
       and l.lease is not null
       and l.lease_until > v_now
-      and f.next_attempt_at is not null
   ) u
   left join lateral (
     select q.next_attempt_at
@@ -54,7 +53,6 @@ begin
     where q.endpoint_id = w.id
       and q.state = 'pending'
       and q.next_attempt_at between f.next_attempt_at and v_now
-      and (q.lease is null or q.lease_until <= v_now)
       and not (w.ordered and exists (
         select
         from interlock.deliveries b
