@@ -126,16 +126,46 @@ const NOTICED_BY: &[(&str, &str)] = &[
         "what was packed meanwhile for a line that is refunded in part is in the basket again",
     ),
     (
+        "refuse_pack: without `perform interlock.lock_baskets(p_session_id, array[p_product_id])`",
+        "what is put back into a basket meanwhile is packed for another order",
+    ),
+    (
+        "refuse_pack: never `p_taken = 0`",
+        "what is put back into a basket meanwhile is packed for another order",
+    ),
+    (
+        "refuse_pack: never `p_taken = 0 and v_line.quantity_packed + p_change between 0 and v_line.quantity_needed and v_item.q…`",
+        "what is put back into a basket meanwhile is packed for another order",
+    ),
+    (
+        "give_up_units: without `for no key update`",
+        "what is taken out of a box meanwhile is short",
+    ),
+    (
         "need_less: never `not found or (interlock.lock_box(v_session_id, p_order_id)).status <> 'open'`",
         "an order that leaves its session meanwhile is needed no less there when a part of it is refunded",
     ),
 ];
 
 /// What no test can notice, and why.
-const EXPLAINED: &[(&str, &str)] = &[(
-    "close_box: without `where p.picking_session_id = p_session_id`",
-    "An order is open in one session at a time, so its lines in others are closed already.",
-)];
+const EXPLAINED: &[(&str, &str)] = &[
+    (
+        "close_box: without `where p.picking_session_id = p_session_id`",
+        "An order is open in one session at a time, so its lines in others are closed already.",
+    ),
+    (
+        "refuse_pack: without `and v_line.quantity_packed + p_change between 0 and v_line.quantity_needed`",
+        "It only saves a try: what the basket has by then the line refuses.",
+    ),
+    (
+        "give_up_units: never `clock_timestamp() > statement_timestamp() + interval '100 milliseconds'` (2)",
+        "Only time shows it: for how long a refusal waits whose update has waited.",
+    ),
+    (
+        "give_up_units: without `perform interlock.limit_wait()` (2)",
+        "Only time shows it: for how long a refusal waits whose update has waited.",
+    ),
+];
 
 const TURN: &str = "perform pg_advisory_xact_lock(hashtextextended(format('interlock basket %s %s', p_session_id, p_product_id), 0))";
 /// It is had before it is asked who the caller is.
@@ -163,7 +193,7 @@ const COMBINED: &[Combined] = &[
         name: "pack_units: nobody has a turn at a basket",
         patches: &[("pack_units", TURN, "perform")],
         sql: None,
-        race: &InScene("a unit that somebody is taking out is waited for, and packed"),
+        race: &InScene("a scan has its turn at the basket before it takes it"),
     },
     Combined {
         name: "pack_units: whoever packs nowhere has a turn at a basket",
@@ -239,6 +269,11 @@ const INTERLEAVED: &[Mutant] = &[
     Mutant {
         name: "complete_box: closes a box into which somebody packs",
         changes: &[("complete_box", "for no key update", "")],
+        stage: "a box that is full",
+    },
+    Mutant {
+        name: "refuse_pack: refuses by what is there by then",
+        changes: &[("refuse_pack", "    return;\n", "    null;\n")],
         stage: "a box that is full",
     },
 ];
