@@ -574,6 +574,11 @@ select is(
   ),
   'what is refused is refused with what there is'
 );
+select is(
+  pg_temp.scan('ann', 'a', 'pot', 'p_action => ''unpack'''),
+  '["NOTHING_PACKED", {"session_id": "one", "order_id": "a", "product_id": "pot", "quantity_packed": 0, "quantity_needed": 1, "quantity_picked": 1, "available": 1}]',
+  'of its own product'
+);
 select is(pg_temp.changed(), '{}', 'and changes nothing');
 select is(
   array(
