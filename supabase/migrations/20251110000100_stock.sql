@@ -1819,33 +1819,37 @@ $$;
 -- Callers: interlock.change_inventory, with the stock that interlock.lock_inventory has answered.
 create function interlock.find_inventory_conflicts(p_lines jsonb, p_stock jsonb)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select jsonb_agg(
-    jsonb_build_object(
-      'line', l.line,
-      -- Somebody may have made the row meanwhile; one that was made for this goes with the refusal.
-      'inventory_id', case when not s.made then s.inventory_id end,
-      'product_id', l.product_id,
-      'location_id', l.location_id,
-      'expected_version', l.expected_version,
-      'expected_quantity', trim_scale(l.expected_quantity),
-      'version', s.version,
-      'quantity', s.quantity
+begin
+  return (
+    select jsonb_agg(
+      jsonb_build_object(
+        'line', l.line,
+        -- Somebody may have made the row meanwhile; one that was made for this goes with the refusal.
+        'inventory_id', case when not s.made then s.inventory_id end,
+        'product_id', l.product_id,
+        'location_id', l.location_id,
+        'expected_version', l.expected_version,
+        'expected_quantity', trim_scale(l.expected_quantity),
+        'version', s.version,
+        'quantity', s.quantity
+      )
+      order by l.line
     )
-    order by l.line
-  )
-  from jsonb_to_recordset(p_lines) as l (
-    line int, product_id uuid, location_id uuid, expected_version numeric, expected_quantity numeric
-  )
-  join jsonb_to_recordset(p_stock) as s (
-    inventory_id uuid, product_id uuid, location_id uuid, quantity numeric, version bigint, made boolean
-  )
-    on s.product_id = l.product_id and s.location_id = l.location_id
-  where l.expected_version <> s.version
-    or l.expected_quantity <> s.quantity
+    from jsonb_to_recordset(p_lines) as l (
+      line int, product_id uuid, location_id uuid, expected_version numeric, expected_quantity numeric
+    )
+    join jsonb_to_recordset(p_stock) as s (
+      inventory_id uuid, product_id uuid, location_id uuid, quantity numeric, version bigint, made boolean
+    )
+      on s.product_id = l.product_id and s.location_id = l.location_id
+    where l.expected_version <> s.version
+      or l.expected_quantity <> s.quantity
+  );
+end
 $$;
 
 -- What is wrong with a request of public.manage_inventory by itself, all of it; an empty list if nothing is. A member that
@@ -1872,8 +1876,14 @@ as $$
 declare
   v_of_transfer constant boolean := coalesce(p_action = 'lose' or (p_action = 'receive' and p_transfer_id is not null), false);
   v_problems jsonb := '[]'::jsonb;
+  v_names text[];
+  v_kinds text[];
+  v_needed boolean[];
 begin
-  if p_action is distinct from 'cancel' and not exists (select from interlock.inventory_members(p_action, v_of_transfer)) then
+  select array_agg(m.name), array_agg(m.kind), array_agg(m.needed)
+  into v_names, v_kinds, v_needed
+  from interlock.inventory_members(p_action, v_of_transfer) m;
+  if p_action is distinct from 'cancel' and v_names is null then
     v_problems := v_problems || interlock.problem(
       '/action', 'must be one of get, adjust, receive, set, count, transfer, cancel, lose'
     );
@@ -1935,14 +1945,13 @@ begin
       where not l.is_object
       union all
       select '/' || m.name, case when l.line ? m.name then interlock.find_member_problem(l.line -> m.name, m.kind) else 'is required' end
-      from interlock.inventory_members(p_action, v_of_transfer) m
+      from unnest(v_names, v_kinds, v_needed) as m (name, kind, needed)
       where l.is_object
         and case when l.line ? m.name then interlock.find_member_problem(l.line -> m.name, m.kind) is not null else m.needed end
       union all
       select '/' || interlock.pointer_token(k.name), 'is not a field of this action'
       from jsonb_object_keys(l.line) as k (name)
-      where k.name not in (select m.name from interlock.inventory_members(p_action, v_of_transfer) m)
-        and exists (select from interlock.inventory_members(p_action, v_of_transfer))
+      where k.name <> all (v_names)
       union all
       select '/inventory_id', case
         when l.line ? 'inventory_id' then 'cannot go with product_id or location_id'
@@ -1950,7 +1959,7 @@ begin
       end
       where l.is_object
         and (l.line ? 'inventory_id') = (l.line ?| array['product_id', 'location_id'])
-        and 'inventory_id' in (select m.name from interlock.inventory_members(p_action, v_of_transfer) m)
+        and 'inventory_id' = any (v_names)
       union all
       select '/product_id', 'is required with location_id'
       where l.line ? 'location_id'
@@ -2243,30 +2252,34 @@ $$;
 -- Callers: interlock.find_inventory_problems.
 create function interlock.inventory_members(p_action text, p_of_transfer boolean)
 returns table (name text, kind text, needed boolean)
-language sql
+language plpgsql
 immutable
+rows 5
 set search_path = ''
 as $$
-  select m.name, m.kind, m.needed
-  from (values
-    ('get adjust receive set count', false, 'inventory_id', 'id', false),
-    ('get adjust receive set count', false, 'product_id', 'id', false),
-    ('get adjust receive set count', false, 'location_id', 'id', false),
-    ('adjust', false, 'delta', 'change', true),
-    ('receive transfer', false, 'quantity', 'amount', true),
-    ('set', false, 'quantity', 'level', true),
-    ('adjust set', false, 'expected_version', 'version', false),
-    ('set', false, 'expected_quantity', 'seen', false),
-    ('count', false, 'counted', 'level', true),
-    ('count', false, 'began_at', 'time', false),
-    ('transfer', false, 'product_id', 'id', true),
-    ('transfer', false, 'from_location_id', 'id', true),
-    ('transfer', false, 'to_location_id', 'id', true),
-    ('receive lose', true, 'product_id', 'id', true),
-    ('receive lose', true, 'quantity', 'amount', true)
-  ) as m (actions, of_transfer, name, kind, needed)
-  where p_action = any (string_to_array(m.actions, ' '))
-    and m.of_transfer = p_of_transfer
+begin
+  return query
+    select m.name, m.kind, m.needed
+    from (values
+      ('get adjust receive set count', false, 'inventory_id', 'id', false),
+      ('get adjust receive set count', false, 'product_id', 'id', false),
+      ('get adjust receive set count', false, 'location_id', 'id', false),
+      ('adjust', false, 'delta', 'change', true),
+      ('receive transfer', false, 'quantity', 'amount', true),
+      ('set', false, 'quantity', 'level', true),
+      ('adjust set', false, 'expected_version', 'version', false),
+      ('set', false, 'expected_quantity', 'seen', false),
+      ('count', false, 'counted', 'level', true),
+      ('count', false, 'began_at', 'time', false),
+      ('transfer', false, 'product_id', 'id', true),
+      ('transfer', false, 'from_location_id', 'id', true),
+      ('transfer', false, 'to_location_id', 'id', true),
+      ('receive lose', true, 'product_id', 'id', true),
+      ('receive lose', true, 'quantity', 'amount', true)
+    ) as m (actions, of_transfer, name, kind, needed)
+    where p_action = any (string_to_array(m.actions, ' '))
+      and m.of_transfer = p_of_transfer;
+end
 $$;
 
 -- Lock a product and call in its slots. Returns its stock, exactly.

@@ -4190,34 +4190,38 @@ $$;
 -- Locks: none.
 create function interlock.order_rest(p_order_id uuid)
 returns table (product_id uuid, kind text, untracked boolean, quantity int, on_shelf int)
-language sql
+language plpgsql
 stable
+rows 5
 set search_path = ''
 as $$
-  select
-    i.product_id,
-    i.kind,
-    i.untracked,
-    (i.quantity - coalesce(r.quantity, 0))::int,
-    case
-      when o.fulfillment in ('shipped', 'delivered') then 0
-      else i.quantity - coalesce(r.from_shelf, 0) - coalesce(s.quantity, 0)
-    end::int
-  from interlock.orders o
-  join interlock.order_items i on i.order_id = o.id
-  left join lateral (
-    select sum(f.quantity) as quantity, sum(f.from_shelf) as from_shelf
-    from interlock.order_refund_items f
-    where f.order_id = i.order_id
-      and f.product_id = i.product_id
-  ) r on true
-  left join lateral (
-    select sum(f.quantity) as quantity
-    from interlock.order_shipment_items f
-    where f.order_id = i.order_id
-      and f.product_id = i.product_id
-  ) s on true
-  where o.id = p_order_id
+begin
+  return query
+    select
+      i.product_id,
+      i.kind::text,
+      i.untracked,
+      (i.quantity - coalesce(r.quantity, 0))::int,
+      case
+        when o.fulfillment in ('shipped', 'delivered') then 0
+        else i.quantity - coalesce(r.from_shelf, 0) - coalesce(s.quantity, 0)
+      end::int
+    from interlock.orders o
+    join interlock.order_items i on i.order_id = o.id
+    left join lateral (
+      select sum(f.quantity) as quantity, sum(f.from_shelf) as from_shelf
+      from interlock.order_refund_items f
+      where f.order_id = i.order_id
+        and f.product_id = i.product_id
+    ) r on true
+    left join lateral (
+      select sum(f.quantity) as quantity
+      from interlock.order_shipment_items f
+      where f.order_id = i.order_id
+        and f.product_id = i.product_id
+    ) s on true
+    where o.id = p_order_id;
+end
 $$;
 
 -- An order as its buyer sees it, with its lines, its details and, once paid, its codes; with what was

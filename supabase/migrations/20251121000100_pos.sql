@@ -1263,11 +1263,13 @@ $$;
 -- Locks: none.
 create function interlock.escape_html(p_text text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;')
+begin
+  return replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+end
 $$;
 
 -- The sale with which something began and all that it was exchanged for since, but for what is void, each with the customer who has
@@ -1277,18 +1279,22 @@ $$;
 -- Locks: none.
 create function interlock.exchanged_sales(p_root_sale_id uuid)
 returns table (id uuid, root_sale_id uuid, total bigint, returned bigint, change_due bigint, customer_id uuid)
-language sql
+language plpgsql
 stable
+rows 2
 set search_path = ''
 as $$
-  select s.id, s.root_sale_id, s.total, s.returned, s.change_due, coalesce(c.merged_into, c.id)
-  from (
-    select o.* from interlock.sales o where o.id = p_root_sale_id
-    union all
-    select o.* from interlock.sales o where o.root_sale_id = p_root_sale_id
-  ) s
-  left join interlock.customers c on c.id = s.customer_id
-  where s.status = 'completed'
+begin
+  return query
+    select s.id, s.root_sale_id, s.total::bigint, s.returned::bigint, s.change_due::bigint, coalesce(c.merged_into, c.id)
+    from (
+      select o.* from interlock.sales o where o.id = p_root_sale_id
+      union all
+      select o.* from interlock.sales o where o.root_sale_id = p_root_sale_id
+    ) s
+    left join interlock.customers c on c.id = s.customer_id
+    where s.status = 'completed';
+end
 $$;
 
 -- What has to be in the drawer of a shift: its opening cash, cash that was taken less change and refunds, and what was put in or
@@ -2010,12 +2016,16 @@ $$;
 -- Locks: none.
 create function interlock.format_amount(p_amount bigint, p_currency text, p_language text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select interlock.format_number(round(p_amount / 10::numeric ^ d.decimals, d.decimals), p_language)
-  from (select interlock.currency_decimals(p_currency) as decimals) d
+begin
+  return (
+    select interlock.format_number(round(p_amount / 10::numeric ^ d.decimals, d.decimals), p_language)
+    from (select interlock.currency_decimals(p_currency) as decimals) d
+  );
+end
 $$;
 
 -- A number as people read it in a language, with its thousands apart.
@@ -2024,15 +2034,17 @@ $$;
 -- Locks: none.
 create function interlock.format_number(p_number numeric, p_language text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select translate(
+begin
+  return translate(
     regexp_replace(split_part(p_number::text, '.', 1), '(\d)(?=(\d{3})+$)', '\1,', 'g')
       || substring(p_number::text from '\..*$|$'),
     ',.', case p_language when 'de' then '.,' else ',.' end
-  )
+  );
+end
 $$;
 
 -- Undo what a sale that is voided did to points and a wallet: what it took is given back, what it gave is taken again (of points that are
@@ -3484,18 +3496,22 @@ $$;
 -- Locks: none.
 create function interlock.receipt_as_html(p_style text, p_left text, p_right text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case p_style
-    when 'rule' then '<hr>'
-    when 'title' then format('<h1>%s</h1>', e.middle)
-    when 'centre' then format('<p>%s</p>', e.middle)
-    when 'banner' then format('<p class="banner">%s</p>', e.middle)
-    else format('<div class="%s"><span>%s</span><span>%s</span></div>', p_style, e.middle, interlock.escape_html(p_right))
-  end
-  from (select interlock.escape_html(p_left) as middle) e
+begin
+  return (
+    select case p_style
+      when 'rule' then '<hr>'
+      when 'title' then format('<h1>%s</h1>', e.middle)
+      when 'centre' then format('<p>%s</p>', e.middle)
+      when 'banner' then format('<p class="banner">%s</p>', e.middle)
+      else format('<div class="%s"><span>%s</span><span>%s</span></div>', p_style, e.middle, interlock.escape_html(p_right))
+    end
+    from (select interlock.escape_html(p_left) as middle) e
+  );
+end
 $$;
 
 -- A row of a receipt as lines of so many columns. What stands on the right is on the last of them.
@@ -3557,11 +3573,12 @@ $$;
 -- Locks: none.
 create function interlock.receipt_page(p_language text, p_title text, p_width int, p_rows text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select format($html$<!doctype html>
+begin
+  return format($html$<!doctype html>
 <html lang="%1$s">
 <head>
 <meta charset="utf-8">
@@ -3587,7 +3604,8 @@ span + span { flex: none; }
 </main>
 </body>
 </html>
-$html$, p_language, p_title, p_width, case when p_width < 80 then 2.7 else 3.3 end, p_rows)
+$html$, p_language, p_title, p_width, case when p_width < 80 then 2.7 else 3.3 end, p_rows);
+end
 $$;
 
 -- The rows of a receipt, whatever it is printed as: a style, what stands on the left (or in the middle), and on the right.
@@ -3764,11 +3782,12 @@ $$;
 -- Locks: none.
 create function interlock.receipt_words(p_language text)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case p_language
+begin
+  return case p_language
     when 'de' then jsonb_build_object(
       'tax_id', 'USt-IdNr.', 'receipt', 'Bon', 'till', 'Kasse', 'void', 'STORNIERT', 'discount', 'Rabatt',
       'subtotal', 'Zwischensumme', 'total', 'SUMME', 'cash', 'Bar', 'card', 'Karte', 'wallet', 'Guthaben', 'points', 'Punkte', 'change', 'Rückgeld',
@@ -3781,7 +3800,8 @@ as $$
       'customer', 'Customer', 'returned', 'Returned', 'tax_back', 'Tax on what came back', 'promo', 'Code', 'earned', 'Points earned', 'spent', 'Points spent', 'taken_back', 'Points taken back', 'given_back', 'Points given back', 'balance', 'Points now',
       'tax_in', 'Incl. tax %s %% on %s', 'tax_on', 'Tax %s %% on %s', 'date', 'YYYY-MM-DD HH24:MI'
     )
-  end
+  end;
+end
 $$;
 
 -- Redeem a promo code for a sale at a till, by the rules of the web shop: what it takes off each line, after what the cashier took off.
@@ -4464,25 +4484,29 @@ $$;
 -- Locks: none.
 create function interlock.shift_tenders(p_shift_id uuid)
 returns table (type text, amount bigint)
-language sql
+language plpgsql
 stable
+rows 4
 set search_path = ''
 as $$
-  select k.type, coalesce(sum(r.amount), 0)::bigint
-  from (values ('cash'), ('card'), ('wallet'), ('points')) as k (type)
-  left join (
-    select t.type, case when a.total < 0 then -t.amount else t.amount end::bigint as amount
-    from interlock.sales a
-    join interlock.sale_tenders t on t.sale_id = a.id
-    where a.shift_id = p_shift_id
-      and a.status = 'completed'
-    union all
-    select 'cash', -a.change_due
-    from interlock.sales a
-    where a.shift_id = p_shift_id
-      and a.status = 'completed'
-  ) r on r.type = k.type
-  group by k.type
+begin
+  return query
+    select k.type, coalesce(sum(r.amount), 0)::bigint
+    from (values ('cash'), ('card'), ('wallet'), ('points')) as k (type)
+    left join (
+      select t.type, case when a.total < 0 then -t.amount else t.amount end::bigint as amount
+      from interlock.sales a
+      join interlock.sale_tenders t on t.sale_id = a.id
+      where a.shift_id = p_shift_id
+        and a.status = 'completed'
+      union all
+      select 'cash', -a.change_due
+      from interlock.sales a
+      where a.shift_id = p_shift_id
+        and a.status = 'completed'
+    ) r on r.type = k.type
+    group by k.type;
+end
 $$;
 
 -- Take the points that pay for a sale, at what a point is worth. Answers how many they are.
@@ -4892,11 +4916,12 @@ $$;
 -- Locks: none.
 create function interlock.text_width(p_text text)
 returns int
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select char_length(p_text)
+begin
+  return char_length(p_text)
     - char_length(regexp_replace(
       p_text, '[^\u0300-\u036f\u200b-\u200f\u20d0-\u20ff\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]', '', 'g'
     ))
@@ -4904,7 +4929,8 @@ as $$
       p_text,
       '[^\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\U0001f300-\U0001f3fa\U0001f400-\U0001faff\U00020000-\U0003fffd]',
       '', 'g'
-    ))
+    ));
+end
 $$;
 
 -- Undo what a sale did to the stock of its location: what was sold is given back, less what was not there, and what came back with it is taken out again,

@@ -1003,11 +1003,13 @@ $$;
 -- Locks: none.
 create function interlock.column_of(p_entry jsonb)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case jsonb_typeof(p_entry) when 'string' then p_entry #>> '{}' when 'object' then p_entry ->> 'column' end
+begin
+  return case jsonb_typeof(p_entry) when 'string' then p_entry #>> '{}' when 'object' then p_entry ->> 'column' end;
+end
 $$;
 
 -- Where a linked table and the customers do not say the same, in one snapshot, with what to do; empty where all is well. Rows that
@@ -3196,14 +3198,18 @@ $$;
 -- Locks: none.
 create function interlock.source_name(p_source regclass)
 returns text
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select format('%I.%I', n.nspname, c.relname)
-  from pg_catalog.pg_class c
-  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  where c.oid = p_source
+begin
+  return (
+    select format('%I.%I', n.nspname, c.relname)
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = p_source
+  );
+end
 $$;
 
 -- What can be wrong with a row of the shop's own table, by the names that interlock.read_source and interlock.match_people give: which
@@ -3315,14 +3321,18 @@ $$;
 -- Locks: none.
 create function interlock.type_of(p_table regclass, p_column text)
 returns text
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select pg_catalog.format_type(a.atttypid, a.atttypmod)
-  from pg_catalog.pg_attribute a
-  where a.attrelid = p_table
-    and a.attname = p_column
+begin
+  return (
+    select pg_catalog.format_type(a.atttypid, a.atttypmod)
+    from pg_catalog.pg_attribute a
+    where a.attrelid = p_table
+      and a.attname = p_column
+  );
+end
 $$;
 
 -- End the link of a table of the shop's own to the customers: its triggers go, and what it has stays as it is; so do the customers.

@@ -4,9 +4,11 @@
 -- Locks: none.
 create function interlock.column_of(p_entry jsonb)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case jsonb_typeof(p_entry) when 'string' then p_entry #>> '{}' when 'object' then p_entry ->> 'column' end
+begin
+  return case jsonb_typeof(p_entry) when 'string' then p_entry #>> '{}' when 'object' then p_entry ->> 'column' end;
+end
 $$;

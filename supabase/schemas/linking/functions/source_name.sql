@@ -4,12 +4,16 @@
 -- Locks: none.
 create function interlock.source_name(p_source regclass)
 returns text
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select format('%I.%I', n.nspname, c.relname)
-  from pg_catalog.pg_class c
-  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  where c.oid = p_source
+begin
+  return (
+    select format('%I.%I', n.nspname, c.relname)
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = p_source
+  );
+end
 $$;

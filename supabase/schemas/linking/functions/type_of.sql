@@ -4,12 +4,16 @@
 -- Locks: none.
 create function interlock.type_of(p_table regclass, p_column text)
 returns text
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select pg_catalog.format_type(a.atttypid, a.atttypmod)
-  from pg_catalog.pg_attribute a
-  where a.attrelid = p_table
-    and a.attname = p_column
+begin
+  return (
+    select pg_catalog.format_type(a.atttypid, a.atttypmod)
+    from pg_catalog.pg_attribute a
+    where a.attrelid = p_table
+      and a.attname = p_column
+  );
+end
 $$;

@@ -5,16 +5,20 @@
 -- Locks: none.
 create function interlock.exchanged_sales(p_root_sale_id uuid)
 returns table (id uuid, root_sale_id uuid, total bigint, returned bigint, change_due bigint, customer_id uuid)
-language sql
+language plpgsql
 stable
+rows 2
 set search_path = ''
 as $$
-  select s.id, s.root_sale_id, s.total, s.returned, s.change_due, coalesce(c.merged_into, c.id)
-  from (
-    select o.* from interlock.sales o where o.id = p_root_sale_id
-    union all
-    select o.* from interlock.sales o where o.root_sale_id = p_root_sale_id
-  ) s
-  left join interlock.customers c on c.id = s.customer_id
-  where s.status = 'completed'
+begin
+  return query
+    select s.id, s.root_sale_id, s.total::bigint, s.returned::bigint, s.change_due::bigint, coalesce(c.merged_into, c.id)
+    from (
+      select o.* from interlock.sales o where o.id = p_root_sale_id
+      union all
+      select o.* from interlock.sales o where o.root_sale_id = p_root_sale_id
+    ) s
+    left join interlock.customers c on c.id = s.customer_id
+    where s.status = 'completed';
+end
 $$;

@@ -4,13 +4,15 @@
 -- Locks: none.
 create function interlock.format_number(p_number numeric, p_language text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select translate(
+begin
+  return translate(
     regexp_replace(split_part(p_number::text, '.', 1), '(\d)(?=(\d{3})+$)', '\1,', 'g')
       || substring(p_number::text from '\..*$|$'),
     ',.', case p_language when 'de' then '.,' else ',.' end
-  )
+  );
+end
 $$;

@@ -4,11 +4,12 @@
 -- Locks: none.
 create function interlock.receipt_page(p_language text, p_title text, p_width int, p_rows text)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select format($html$<!doctype html>
+begin
+  return format($html$<!doctype html>
 <html lang="%1$s">
 <head>
 <meta charset="utf-8">
@@ -34,5 +35,6 @@ span + span { flex: none; }
 </main>
 </body>
 </html>
-$html$, p_language, p_title, p_width, case when p_width < 80 then 2.7 else 3.3 end, p_rows)
+$html$, p_language, p_title, p_width, case when p_width < 80 then 2.7 else 3.3 end, p_rows);
+end
 $$;

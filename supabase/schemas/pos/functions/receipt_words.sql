@@ -4,11 +4,12 @@
 -- Locks: none.
 create function interlock.receipt_words(p_language text)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select case p_language
+begin
+  return case p_language
     when 'de' then jsonb_build_object(
       'tax_id', 'USt-IdNr.', 'receipt', 'Bon', 'till', 'Kasse', 'void', 'STORNIERT', 'discount', 'Rabatt',
       'subtotal', 'Zwischensumme', 'total', 'SUMME', 'cash', 'Bar', 'card', 'Karte', 'wallet', 'Guthaben', 'points', 'Punkte', 'change', 'Rückgeld',
@@ -21,5 +22,6 @@ as $$
       'customer', 'Customer', 'returned', 'Returned', 'tax_back', 'Tax on what came back', 'promo', 'Code', 'earned', 'Points earned', 'spent', 'Points spent', 'taken_back', 'Points taken back', 'given_back', 'Points given back', 'balance', 'Points now',
       'tax_in', 'Incl. tax %s %% on %s', 'tax_on', 'Tax %s %% on %s', 'date', 'YYYY-MM-DD HH24:MI'
     )
-  end
+  end;
+end
 $$;

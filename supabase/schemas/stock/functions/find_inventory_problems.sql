@@ -22,8 +22,14 @@ as $$
 declare
   v_of_transfer constant boolean := coalesce(p_action = 'lose' or (p_action = 'receive' and p_transfer_id is not null), false);
   v_problems jsonb := '[]'::jsonb;
+  v_names text[];
+  v_kinds text[];
+  v_needed boolean[];
 begin
-  if p_action is distinct from 'cancel' and not exists (select from interlock.inventory_members(p_action, v_of_transfer)) then
+  select array_agg(m.name), array_agg(m.kind), array_agg(m.needed)
+  into v_names, v_kinds, v_needed
+  from interlock.inventory_members(p_action, v_of_transfer) m;
+  if p_action is distinct from 'cancel' and v_names is null then
     v_problems := v_problems || interlock.problem(
       '/action', 'must be one of get, adjust, receive, set, count, transfer, cancel, lose'
     );
@@ -85,14 +91,13 @@ begin
       where not l.is_object
       union all
       select '/' || m.name, case when l.line ? m.name then interlock.find_member_problem(l.line -> m.name, m.kind) else 'is required' end
-      from interlock.inventory_members(p_action, v_of_transfer) m
+      from unnest(v_names, v_kinds, v_needed) as m (name, kind, needed)
       where l.is_object
         and case when l.line ? m.name then interlock.find_member_problem(l.line -> m.name, m.kind) is not null else m.needed end
       union all
       select '/' || interlock.pointer_token(k.name), 'is not a field of this action'
       from jsonb_object_keys(l.line) as k (name)
-      where k.name not in (select m.name from interlock.inventory_members(p_action, v_of_transfer) m)
-        and exists (select from interlock.inventory_members(p_action, v_of_transfer))
+      where k.name <> all (v_names)
       union all
       select '/inventory_id', case
         when l.line ? 'inventory_id' then 'cannot go with product_id or location_id'
@@ -100,7 +105,7 @@ begin
       end
       where l.is_object
         and (l.line ? 'inventory_id') = (l.line ?| array['product_id', 'location_id'])
-        and 'inventory_id' in (select m.name from interlock.inventory_members(p_action, v_of_transfer) m)
+        and 'inventory_id' = any (v_names)
       union all
       select '/product_id', 'is required with location_id'
       where l.line ? 'location_id'

@@ -12,7 +12,8 @@ const STORM: ShopScenario = ShopScenario::Storm {
 };
 
 /// A single line goes the way of a cart.
-pub(super) const AS_A_CART: (&str, &str, &str) = ("checkout_line", "char_length(v_said_quantity) < 5", "false");
+pub(super) const AS_A_CART: (&str, &str, &str) =
+    ("checkout_line", "char_length(v_said_quantity) < 5", "false");
 
 /// The mutants.
 pub(crate) const COMBINED: &[Combined] = &[
