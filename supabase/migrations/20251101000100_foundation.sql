@@ -1683,8 +1683,8 @@ as $$
     cross join lateral (
       select lag(p.after) over (order by p.after) as first, p.first as after from interlock.history_parts(h.name) p
     ) g
-    where g.after is not null
-      and g.first is distinct from g.after
+    -- The first one may begin with none: null twice.
+    where g.first is distinct from g.after
   ),
   granted as (
     select c.oid as id, a.grantee
@@ -1810,7 +1810,6 @@ as $$
     join pg_catalog.pg_index y on y.indexrelid = i.inhrelid
     where i.inhparent = x.indexrelid
       and y.indrelid = p.id
-      and y.indisvalid
   )
 
   union all

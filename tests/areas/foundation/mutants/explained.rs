@@ -3,6 +3,10 @@
 /// The mutant, and why it changes nothing that anybody could see.
 pub(crate) const EXPLAINED: &[(&str, &str)] = &[
     (
+        "find_part_problems: without `where n.nspname = 'interlock_parts'`",
+        "It only reads less: of schemas this one alone is told of.",
+    ),
+    (
         "expose: without `and a.grantee <> c.relowner`",
         "It only saves statements: the owner has every right on a view of its own.",
     ),
