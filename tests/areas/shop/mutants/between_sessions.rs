@@ -99,6 +99,10 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "of two checkouts of one cart the second finds the order of the first, before it asks for money",
     ),
     (
+        "checkout_line: without `and p.stock_slots = 0`",
+        "a sale goes on when slots are switched on meanwhile",
+    ),
+    (
         "checkout_line: without `perform interlock.lock_cart(v_user_id, p_cart_id)`",
         "of two checkouts of one cart in cash the second finds the order of the first",
     ),

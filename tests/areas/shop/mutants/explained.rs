@@ -43,6 +43,14 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves work: an order that is not made before the key is made after it.",
     ),
     (
+        "checkout_line: never `v_slots > 0` (2)",
+        "It only saves work: a row with slots is not taken from, and take_from_slots, which comes next, takes from the same slots.",
+    ),
+    (
+        "checkout_line: without `and p.kind = 'physical'` (2)",
+        "It was asked before, and the kind of a product does not change.",
+    ),
+    (
         "shape_details: never `num_nonnulls(p_shipping_address, p_contact, p_metadata) = 0`",
         "It only saves work: of no members there is no object.",
     ),
