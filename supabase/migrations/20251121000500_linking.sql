@@ -400,7 +400,7 @@ declare
   v_source_id text;
 begin
   -- interlock.bring_products writes by itself what differs.
-  if current_setting('interlock.bringing_products', true) = 'on' then
+  if current_setting('interlock.bringing_products', true) = (pg_trigger_depth() - 1)::text then
     return null;
   end if;
   select m.source_id into v_source_id from interlock.linked_products m where m.product_id = new.id;
@@ -2567,6 +2567,7 @@ as $$
 declare
   v_moves interlock.linked_move[];
   v_refused jsonb;
+  v_bringing constant text := current_setting('interlock.bringing_products', true);
 begin
   v_moves := array(
     select (
@@ -2605,7 +2606,8 @@ begin
   end if;
 
   perform interlock.set_ledger_context('linked', null);
-  perform set_config('interlock.bringing_products', 'on', true);
+  -- By its depth of triggers: what triggers of the shop's sell meanwhile lies deeper, and is written back.
+  perform set_config('interlock.bringing_products', pg_trigger_depth()::text, true);
   update interlock.products p
   set name = c.name,
       price = c.price,
@@ -2616,7 +2618,7 @@ begin
   where p.id = c.id
     and (p.name::text, p.price::bigint, p.currency::text, p.active, p.available_quantity)
       is distinct from (c.name, c.price, c.currency, c.active, c.quantity);
-  perform set_config('interlock.bringing_products', '', true);
+  perform set_config('interlock.bringing_products', v_bringing, true);
   perform interlock.set_ledger_context(null, null);
 end
 $$;

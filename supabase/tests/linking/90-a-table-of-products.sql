@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(71);
+select plan(73);
 
 create schema tap_shop;
 set local search_path = tap_shop, extensions;
@@ -263,6 +263,15 @@ select pg_temp.sold_with('{"2": 30}', 'or where what others have sold is settled
 select public.set_stock_slots((select m.product_id from public.linked_products m where m.source_id = '2'), 0);
 select public.cancel_order(o.id) from interlock.orders o where o.user_id = '90000000-0000-4000-8000-000000000001' and o.status <> 'cancelled';
 update items set stock = 3 where id = 2;
+-- So it is where the shop's own change is what sells something else.
+create trigger with_others before update of available_quantity on interlock.products for each row
+  when (new.name = 'Green tea' and new.available_quantity > old.available_quantity) execute function tap_shop.sell_others('{"2": 1}');
+update items set stock = stock + 1 where id = 1;
+drop trigger with_others on interlock.products;
+select is((select i.stock from items i where i.id = 2), 2, 'what is sold while a row is brought is written back');
+select is_empty('select * from interlock.stock_differences', 'and stands in the ledger');
+select pg_temp.cancel_all();
+update items set stock = stock - 1 where id = 1;
 select set_config('request.jwt.claims', '', true);
 set local role anon;
 select is((select count(*) from public.linked_products), (select count(*) from public.products p join public.linked_products m on m.product_id = p.id), 'who is not signed in sees the ids of what is for sale');

@@ -60,7 +60,7 @@ const EXPLAINED: &[(&str, &str)] = &[
         "looks at more rows, and writes those that differ",
     ),
     (
-        "move_linked_stock: without `perform set_config('interlock.bringing_products', 'on', true)`",
+        "move_linked_stock: without `perform set_config('interlock.bringing_products', pg_trigger_depth()::text, true)`",
         "looks at rows twice, and writes those that differ",
     ),
     (
@@ -88,7 +88,7 @@ const EXPLAINED: &[(&str, &str)] = &[
         "writes a row that is as it is",
     ),
     (
-        "write_stock_back: never `current_setting('interlock.bringing_products', true) = 'on'`",
+        "write_stock_back: never `current_setting('interlock.bringing_products', true) = (pg_trigger_depth() - 1)::text`",
         "looks at rows twice, and writes those that differ",
     ),
     (

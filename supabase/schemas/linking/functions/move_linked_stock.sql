@@ -19,6 +19,7 @@ as $$
 declare
   v_moves interlock.linked_move[];
   v_refused jsonb;
+  v_bringing constant text := current_setting('interlock.bringing_products', true);
 begin
   v_moves := array(
     select (
@@ -57,7 +58,8 @@ begin
   end if;
 
   perform interlock.set_ledger_context('linked', null);
-  perform set_config('interlock.bringing_products', 'on', true);
+  -- By its depth of triggers: what triggers of the shop's sell meanwhile lies deeper, and is written back.
+  perform set_config('interlock.bringing_products', pg_trigger_depth()::text, true);
   update interlock.products p
   set name = c.name,
       price = c.price,
@@ -68,7 +70,7 @@ begin
   where p.id = c.id
     and (p.name::text, p.price::bigint, p.currency::text, p.active, p.available_quantity)
       is distinct from (c.name, c.price, c.currency, c.active, c.quantity);
-  perform set_config('interlock.bringing_products', '', true);
+  perform set_config('interlock.bringing_products', v_bringing, true);
   perform interlock.set_ledger_context(null, null);
 end
 $$;

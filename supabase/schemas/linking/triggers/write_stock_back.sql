@@ -15,7 +15,7 @@ declare
   v_source_id text;
 begin
   -- interlock.bring_products writes by itself what differs.
-  if current_setting('interlock.bringing_products', true) = 'on' then
+  if current_setting('interlock.bringing_products', true) = (pg_trigger_depth() - 1)::text then
     return null;
   end if;
   select m.source_id into v_source_id from interlock.linked_products m where m.product_id = new.id;
