@@ -323,7 +323,7 @@ begin
     and not exists (
       select
       from unnest(tg_argv) as c (name)
-      join auth.users u on u.id in ((to_jsonb(old) ->> c.name)::uuid, (to_jsonb(new) ->> c.name)::uuid)
+      join interlock.accounts u on u.id in ((to_jsonb(old) ->> c.name)::uuid, (to_jsonb(new) ->> c.name)::uuid)
       where to_jsonb(new) -> c.name <> to_jsonb(old) -> c.name
     )
   then
@@ -834,10 +834,13 @@ begin
   if v_role = 'service_role' then
     return true;
   elsif interlock.is_staff() then
-    return exists (select from auth.users u where u.id = auth.uid());
+    return exists (select from interlock.accounts u where u.id = auth.uid());
   end if;
   return num_nonnulls(auth.jwt(), auth.uid()) = 0
-    and pg_has_role(case v_role when 'none' then session_user else v_role::name end, 'service_role', 'usage');
+    -- A job that goes through many shops has taken the role of their owner.
+    and pg_has_role(
+      case when v_role in ('none', 'interlock_owner') then session_user else v_role::name end, 'service_role', 'usage'
+    );
 end
 $$;
 
@@ -869,6 +872,9 @@ begin
     execute v_statement;
   end loop;
   execute format('alter table interlock.%I attach partition interlock_parts.%I %s', p_history, p_name, p_bounds);
+  if interlock.serves_shops() then
+    perform interlock.guard_by_shop(format('interlock_parts.%I', p_name)::regclass);
+  end if;
 end
 $$;
 
@@ -1037,7 +1043,7 @@ begin
       p_response,
       interlock.clock() + case when p_shop then s.reference_lifetime else s.idempotency_key_lifetime end
     from interlock.settings s
-    on conflict (user_id, operation, key) do update
+    on conflict on constraint idempotency_keys_pkey do update
       set request_hash = excluded.request_hash,
           response = excluded.response,
           created_at = interlock.clock(),
@@ -1080,16 +1086,21 @@ $$;
 -- transaction commits, and never fails what it tells of: the platform makes a warning of every error. So what it has to say can be read,
 -- too, and a client that was away reads it.
 --
--- Callers: triggers, which are their owner's: interlock.broadcast_batch, broadcast_order, broadcast_packing; interlock.tell_stock.
+-- The topic is the present shop's (interlock.topic_of_shop).
+--
+-- Callers: triggers, which are their owner's: interlock.broadcast_batch, broadcast_order, broadcast_packing; interlock.broadcast_line,
+--   interlock.tell_stock.
 -- Locks: none.
+-- Security definer: what is the platform's belongs to no shop (interlock.serve_shops).
 create function interlock.broadcast(p_topic text, p_event text, p_payload jsonb)
 returns void
 language plpgsql
+security definer
 set search_path = ''
 as $$
 begin
   if interlock.has_realtime() then
-    perform realtime.send(p_payload, p_event, p_topic, true);
+    perform realtime.send(p_payload, p_event, interlock.topic_of_shop(p_topic), true);
   end if;
 end
 $$;
@@ -1186,7 +1197,7 @@ begin
       and m.id > v_from
       and m.id <= v_through
     having count(*) > 0
-    on conflict (user_id) do update
+    on conflict on constraint wallet_balances_pkey do update
     set closed_through = excluded.closed_through,
         balance = b.balance + excluded.balance;
     return coalesce(v_count, 0);
@@ -1363,7 +1374,7 @@ begin
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-  perform 1 from auth.users u where u.id = p_user_id for update;
+  perform 1 from interlock.accounts u where u.id = p_user_id for update;
   v_known := found;
 
   -- From here on nobody can place an order for them or end one, nor move their money.
@@ -1398,15 +1409,11 @@ begin
     where f.order_id = any (v_order_ids)
       and f.object_path is not null
   );
-  if to_regclass('storage.objects') is not null then
-    -- Those of orders that they placed as a guest are in the guest's folder.
-    execute 'select array_agg(o.name) from storage.objects o where o.bucket_id = $1 and (o.name like $2 or o.name = any ($3))'
-    into v_files
-    using 'payment-proofs', p_user_id || '/%', v_files;
-  end if;
+  -- Those of orders that they placed as a guest are in the guest's folder.
+  v_files := array(select p.* from interlock.stored_proofs(p_user_id || '/', v_files) p);
 
   delete from interlock.mail_suppressions s
-  where s.email = (select interlock.normal_email(u.email) from auth.users u where u.id = p_user_id)
+  where s.email = (select interlock.normal_email(u.email) from interlock.accounts u where u.id = p_user_id)
     or s.email in (
       select interlock.normal_email(d.contact ->> 'email')
       from interlock.order_details d
@@ -1414,7 +1421,7 @@ begin
     );
 
   -- Wallet, driver and the buyer of the orders go with the account.
-  delete from auth.users u where u.id = p_user_id;
+  delete from interlock.accounts u where u.id = p_user_id;
 
   update interlock.payment_proofs f
   set object_path = null,
@@ -1544,19 +1551,7 @@ begin
     return false;
   end if;
 
-  execute format(
-    'create view public.%I with (security_invoker = true) as select %s from %s',
-    p_name,
-    (
-      select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
-      from pg_catalog.pg_attribute a
-      where a.attrelid = v_table
-        and a.attnum > 0
-        and not a.attisdropped
-        and a.attname <> 'transaction'
-    ),
-    v_table
-  );
+  perform interlock.make_exposed(p_name);
   execute format(
     'comment on view public.%I is %L', p_name, pg_catalog.obj_description(v_table, 'pg_class')
   );
@@ -1950,7 +1945,14 @@ rows 3
 set search_path = ''
 as $histories$
   select h.*
-  from interlock.settings s
+  -- Where many shops are looked at, a history is kept for as long as any of them keeps it.
+  from (
+    select
+      case when bool_and(k.keep_stock_movements is not null) then max(k.keep_stock_movements) end as keep_stock_movements,
+      case when bool_and(k.keep_order_events is not null) then max(k.keep_order_events) end as keep_order_events,
+      case when bool_and(k.keep_events is not null) then max(k.keep_events) end as keep_events
+    from interlock.settings k
+  ) s
   cross join lateral (values
     (
       'stock_movements', 'id', pg_get_serial_sequence('interlock.stock_movements', 'id'), s.keep_stock_movements,
@@ -2045,6 +2047,8 @@ $$;
 -- step that fails is undone, and the next piece has its turn; then, or if work is overdue, the command fails at its end,
 -- with what could be done committed. It is a block, not a procedure: one with a search path of its own cannot commit.
 --
+-- Where there are many shops it does so for one after the other, each time another one first, but for what is the installation's.
+--
 -- Callers: interlock.schedule_jobs, `npm run jobs`.
 create function interlock.jobs()
 returns table (name text, schedule text, every interval, command text)
@@ -2058,38 +2062,51 @@ do $job$
 declare
   v_until constant timestamptz := clock_timestamp() + interval '50 seconds';
   v_each constant text := %2$L;
+  v_shops constant int[] := interlock.shops_to_serve(%5$L);
+  v_shop int;
+  v_pieces text[];
   v_piece text;
   v_done bigint;
   v_failed int := 0;
   v_reason text;
 begin
-  for v_piece in execute coalesce(v_each, 'select null') loop
-    loop
-      begin
-        execute %3$L into v_done using v_piece;
-      exception
-        when others then
-          v_done := 0;
-          v_failed := v_failed + 1;
-          v_reason := coalesce(v_reason, concat_ws(' ', v_piece, sqlstate, sqlerrm));
-      end;
-      exit when v_done = 0;
-      commit;
-      exit when v_each is not null or clock_timestamp() > v_until;
+  foreach v_shop in array v_shops loop
+    perform interlock.act_for(v_shop);
+    execute format('select array(%%s)', coalesce(v_each, 'select null::text')) into v_pieces;
+    foreach v_piece in array v_pieces loop
+      loop
+        begin
+          perform interlock.act_for(v_shop);
+          execute %3$L into v_done using v_piece;
+        exception
+          when others then
+            v_done := 0;
+            v_failed := v_failed + 1;
+            v_reason := coalesce(v_reason, concat_ws(' ', 'shop ' || v_shop, v_piece, sqlstate, sqlerrm));
+        end;
+        exit when v_done = 0;
+        commit;
+        exit when v_each is not null or clock_timestamp() > v_until;
+      end loop;
+      exit when clock_timestamp() > v_until;
     end loop;
     exit when clock_timestamp() > v_until;
   end loop;
   if v_failed > 0 then
     raise exception '%1$s failed in %% steps, first: %%', v_failed, v_reason;
   end if;
-  execute %4$L into v_reason;
-  if v_reason is not null then
-    raise exception '%1$s: %%', v_reason;
-  end if;
+  foreach v_shop in array v_shops loop
+    perform interlock.act_for(v_shop);
+    execute %4$L into v_reason;
+    if v_reason is not null then
+      raise exception '%1$s: %%', concat_ws(': ', 'shop ' || v_shop, v_reason);
+    end if;
+  end loop;
 end
 $job$
 $command$,
-    j.name, j.each, j.step, coalesce(j.overdue, 'select null')
+    j.name, j.each, j.step, coalesce(j.overdue, 'select null'),
+    j.name not in ('make-history-parts', 'archive-history', 'purge-run-log')
   )
   from (values
     (
@@ -2426,8 +2443,42 @@ begin
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-  perform 1 from auth.users u where u.id = p_user_id for key share;
+  perform 1 from interlock.accounts u where u.id = p_user_id for key share;
   return found;
+end
+$$;
+
+-- Make the view in public of a table or view of this schema, or make it anew: its columns, but for the transaction that wrote a row and the shop
+-- that it is of; where there are many shops, the rows of the present one, whoever asks.
+--
+-- Callers: interlock.expose, interlock.serve_shops, interlock.serve_one_shop.
+-- Locks: the view, exclusively.
+create function interlock.make_exposed(p_name text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_table constant regclass := format('interlock.%I', p_name)::regclass;
+begin
+  execute format(
+    'create or replace view public.%I with (security_invoker = true) as select %s from %s%s',
+    p_name,
+    (
+      select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+      from pg_catalog.pg_attribute a
+      where a.attrelid = v_table
+        and a.attnum > 0
+        and not a.attisdropped
+        and a.attname not in ('transaction', 'shop_id')
+    ),
+    v_table,
+    case
+      when (select c.relforcerowsecurity from pg_catalog.pg_class c where c.oid = v_table)
+      then ' where shop_id = (select interlock.shop_id())'
+      else ''
+    end
+  );
 end
 $$;
 
@@ -2517,7 +2568,7 @@ set search_path = ''
 set lock_timeout = '50ms'
 as $$
 declare
-  v_rows constant bigint := (select s.history_part_rows from interlock.settings s);
+  v_rows constant bigint := (select max(s.history_part_rows) from interlock.settings s);
   v_history record;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -2936,9 +2987,11 @@ $$;
 --
 -- Callers: the jobs of interlock.jobs.
 -- Locks: the rows it deletes.
+-- Security definer: what is the platform's belongs to no shop (interlock.serve_shops).
 create function interlock.purge_run_log()
 returns int
 language plpgsql
+security definer
 set search_path = ''
 as $$
 declare
@@ -3002,6 +3055,14 @@ begin
       v_status := '403';
       v_message := 'This user may not do that.';
       v_hint := 'Sign in as a user who has the right to do it.';
+    when 'SHOP_FORBIDDEN' then
+      v_status := '403';
+      v_message := 'This account works in another shop.';
+      v_hint := 'An account with a role works in the shop that its app_metadata.shop_id names, in shop 1 without one.';
+    when 'SHOP_CLOSED' then
+      v_status := '403';
+      v_message := 'This shop is closed.';
+      v_hint := 'Open it with set_shop.';
     when 'NOT_A_DRIVER' then
       v_status := '403';
       v_message := 'This user is not an active driver.';
@@ -3014,6 +3075,10 @@ begin
       v_status := '403';
       v_message := 'A cashier may not take goods back without a receipt.';
       v_hint := 'Name the sale and line by which they were sold, or let a manager take them back.';
+    when 'SHOP_UNKNOWN' then
+      v_status := '404';
+      v_message := 'There is no such shop.';
+      v_hint := 'Check the header x-shop: it is the id or the handle of a shop.';
     when 'DRIVER_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no active driver with this id.';
@@ -3466,6 +3531,14 @@ begin
       v_status := '503';
       v_message := 'The database that was asked only reads: it is a read replica, or it was set to read only.';
       v_hint := 'Nothing has happened: send the same request to the primary.';
+    when 'SHOP_MOVING' then
+      v_status := '503';
+      v_message := 'This shop is being moved to another database.';
+      v_hint := 'Send the same request again.';
+    when 'SHOP_BUSY' then
+      v_status := '503';
+      v_message := 'This shop has as many requests under way as it may have.';
+      v_hint := 'Send the same request again; set_shop changes requests_at_once.';
     when 'UPSTREAM_TIMEOUT' then
       v_status := '504';
       v_message := 'No answer came, so the outcome is not known.';
@@ -3479,7 +3552,7 @@ begin
   end case;
 
   v_detail := v_detail || jsonb_build_object('message', v_message);
-  if p_code in ('TOO_MANY_ATTEMPTS', 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT') then
+  if p_code in ('TOO_MANY_ATTEMPTS', 'UPSTREAM_UNAVAILABLE', 'SHOP_MOVING', 'SHOP_BUSY', 'UPSTREAM_TIMEOUT') then
     v_detail := v_detail || '{"retryable": true}';
   end if;
 
@@ -3557,7 +3630,7 @@ as $$
 declare
   v_user_id constant uuid := auth.uid();
 begin
-  if not exists (select from auth.users u where u.id = v_user_id) then
+  if not exists (select from interlock.accounts u where u.id = v_user_id) then
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;
   return v_user_id;
@@ -3587,6 +3660,18 @@ begin
   get diagnostics v_scheduled = row_count;
   return v_scheduled;
 end
+$$;
+
+-- Whether this installation serves many shops (interlock.serve_shops).
+--
+-- Callers: interlock.add_history_part, interlock.jobs, the functions of shops.
+create function interlock.serves_shops()
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select c.relforcerowsecurity from pg_catalog.pg_class c where c.oid = 'interlock.settings'::regclass
 $$;
 
 -- Say why the stock and wallets that change from here on do so. The setting ends with the transaction; set it
@@ -3666,6 +3751,46 @@ begin
 end
 $$;
 
+-- The shop that the transaction is about: 1 in an installation that serves one, else what interlock.find_shop finds, once
+-- for each transaction.
+--
+-- Callers: policies, defaults and functions of an installation that serves many shops (interlock.serve_shops).
+-- Errors: as interlock.find_shop.
+-- Security definer: whoever reads or writes need not have a right to look for it.
+create function interlock.shop_id()
+returns int
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_shop constant text := current_setting('interlock.shop', true);
+begin
+  if v_shop <> '' then
+    return v_shop::int;
+  end if;
+  return interlock.find_shop();
+end
+$$;
+
+-- The topic as it is called for the present shop: in all but shop 1 it ends with @ and the shop's id.
+--
+-- Callers: interlock.broadcast.
+create function interlock.topic_of_shop(p_topic text)
+returns text
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  if interlock.serves_shops() and interlock.shop_id() <> 1 then
+    return p_topic || '@' || interlock.shop_id();
+  end if;
+  return p_topic;
+end
+$$;
+
 -- Use units of one slot. With p_wait it waits for one that somebody is using.
 --
 -- Callers: interlock.take_from_slot, interlock.take_from_slots, interlock.take_promo_use, in a sub-transaction of their own.
@@ -3713,6 +3838,15 @@ begin
   end if;
 end
 $$;
+
+-- The accounts of the platform, as far as Interlock asks of them. They are read and locked here, with the rights of whoever
+-- installed Interlock: auth.users shows its rows to roles that pass over row security, and to nobody else.
+create view interlock.accounts as
+select u.id, u.email, u.is_anonymous, u.created_at, u.raw_user_meta_data
+from auth.users u;
+
+comment on view interlock.accounts is
+  'The accounts of the platform, as far as Interlock asks of them. Nobody but its owner may read it.';
 
 create function public.arrange_history()
 returns jsonb
@@ -3865,6 +3999,8 @@ comment on function interlock.lock_slots is
   'Lock every slot of a counter, and say what was used in them.';
 comment on function interlock.lock_user is
   'Lock an account against removal, as a foreign key to it does; the one helper for this kind of lock.';
+comment on function interlock.make_exposed is
+  'Make the view in public of a table or view of this schema, or make it anew: its columns, but for the transaction that wrote a row and the shop that it is of; where there are many shops, the rows of the present one, whoever asks.';
 comment on function interlock.make_history_part is
   'See to it that a history has a part for what comes; answers whether it had to do something.';
 comment on function interlock.make_history_parts is
@@ -3907,10 +4043,16 @@ comment on function interlock.require_user is
   'The signed-in user, whose account exists: a token outlives the account by up to an hour.';
 comment on function interlock.schedule_jobs is
   'Schedule the jobs of interlock.jobs, where pg_cron is present.';
+comment on function interlock.serves_shops is
+  'Whether this installation serves many shops (interlock.serve_shops).';
 comment on function interlock.set_ledger_context is
   'Say why the stock and wallets that change from here on do so.';
 comment on function interlock.settle_slots is
   'Bring used_count of promo codes and available_quantity of products that have slots up to date, of all or of one.';
+comment on function interlock.shop_id is
+  'The shop that the transaction is about: 1 in an installation that serves one, else what interlock.find_shop finds, once for each transaction.';
+comment on function interlock.topic_of_shop is
+  'The topic as it is called for the present shop: in all but shop 1 it ends with @ and the shop''s id.';
 comment on function interlock.use_slot is
   'Use units of one slot.';
 

@@ -512,7 +512,7 @@ begin
       new.replaced_actor is null
       and (new.replaced_by, new.replaced_at, new.replaced_reason)
         is not distinct from (old.replaced_by, old.replaced_at, old.replaced_reason)
-      and not exists (select from auth.users u where u.id = old.replaced_actor)
+      and not exists (select from interlock.accounts u where u.id = old.replaced_actor)
     )
     and (
       old.replaced_by is not null
@@ -2101,7 +2101,7 @@ begin
   end if;
   if p_on_behalf_of is not null then
     perform interlock.refuse_unless_shop();
-    if not exists (select from auth.users u where u.id = p_on_behalf_of) then
+    if not exists (select from interlock.accounts u where u.id = p_on_behalf_of) then
       perform interlock.raise_error('USER_NOT_FOUND', jsonb_build_object('user_id', p_on_behalf_of));
     end if;
   end if;
@@ -2370,7 +2370,7 @@ begin
   -- its user.
   insert into interlock.orders
   select v_order.*
-  from auth.users u
+  from interlock.accounts u
   where u.id = v_user_id
   for key share;
   if not found then
@@ -2655,7 +2655,7 @@ begin
     id, number, user_id, status, currency, subtotal, total, payment_method, cart_id, counted_units, payment_expires_at, created_at
   )
   values (
-    v_id, v_number, (select u.id from auth.users u where u.id = v_user_id for key share), v_status, v_currency, v_total, v_total,
+    v_id, v_number, (select u.id from interlock.accounts u where u.id = v_user_id for key share), v_status, v_currency, v_total, v_total,
     v_payment_method, p_cart_id, v_counted, v_expires_at, v_now
   )
   returning user_id is not null into v_taken;
@@ -2883,7 +2883,7 @@ begin
 
     insert into interlock.order_details
     select v_new.*
-    on conflict (order_id) do update
+    on conflict on constraint order_details_pkey do update
       set shipping_address = excluded.shipping_address,
           contact = excluded.contact,
           metadata = excluded.metadata;
@@ -2928,13 +2928,20 @@ begin
     perform interlock.raise_error('NOT_A_GUEST', jsonb_build_object('user_id', auth.uid()));
   end if;
 
-  insert into interlock.order_transfers as t (from_user_id, token_hash, expires_at)
-  select auth.uid(), sha256(v_token::bytea), interlock.clock() + s.transfer_lifetime
-  from interlock.settings s
-  on conflict (from_user_id) where moved_at is null do update
-    set token_hash = excluded.token_hash,
-        expires_at = excluded.expires_at
-  returning t.expires_at into v_expires_at;
+  v_expires_at := interlock.clock() + (select s.transfer_lifetime from interlock.settings s);
+  loop
+    update interlock.order_transfers t
+    set token_hash = sha256(v_token::bytea),
+        expires_at = v_expires_at
+    where t.from_user_id = auth.uid()
+      and t.moved_at is null;
+    exit when found;
+
+    insert into interlock.order_transfers (from_user_id, token_hash, expires_at)
+    values (auth.uid(), sha256(v_token::bytea), v_expires_at)
+    on conflict do nothing;
+    exit when found;
+  end loop;
 
   return jsonb_build_object('success', true, 'token', v_token, 'expires_at', v_expires_at);
 end
@@ -3410,7 +3417,7 @@ stable
 set search_path = ''
 as $$
 begin
-  return (select u.is_anonymous from auth.users u where u.id = p_user_id);
+  return (select u.is_anonymous from interlock.accounts u where u.id = p_user_id);
 end
 $$;
 
@@ -3520,23 +3527,23 @@ begin
       interlock.order_to_json(o.id) - 'codes' || jsonb_build_object(
         'user_id', o.user_id,
         'events', (
-          select coalesce(jsonb_agg(to_jsonb(e) - '{order_id,transaction}'::text[] order by e.id), '[]')
+          select coalesce(jsonb_agg(to_jsonb(e) - '{shop_id,order_id,transaction}'::text[] order by e.id), '[]')
           from interlock.order_events e
           where e.order_id = o.id
         ),
         'corrections', (
-          select coalesce(jsonb_agg(to_jsonb(h) - 'order_id' order by h.id), '[]')
+          select coalesce(jsonb_agg(to_jsonb(h) - '{shop_id,order_id}'::text[] order by h.id), '[]')
           from interlock.order_detail_changes h
           where h.order_id = o.id
         ),
         'codes', (
-          select coalesce(jsonb_agg(to_jsonb(c) - 'code' - 'order_id' order by c.id), '[]')
+          select coalesce(jsonb_agg(to_jsonb(c) - '{shop_id,code,order_id}'::text[] order by c.id), '[]')
           from interlock.product_codes c
           where c.order_id = o.id
             and c.used_at is not null
         ),
         'payment_proofs', (
-          select coalesce(jsonb_agg(to_jsonb(f) - 'order_id' order by f.id), '[]')
+          select coalesce(jsonb_agg(to_jsonb(f) - '{shop_id,order_id}'::text[] order by f.id), '[]')
           from interlock.payment_proofs f
           where f.order_id = o.id
         )
@@ -3832,7 +3839,7 @@ begin
     perform interlock.limit_wait();
   end if;
   perform 1
-  from auth.users u
+  from interlock.accounts u
   where u.id in (p_from_user_id, p_to_user_id)
   order by u.id
   for update;
@@ -3951,7 +3958,7 @@ begin
     v_transfer.id, p_from_user_id, p_to_user_id, interlock.clock(), coalesce(cardinality(v_order_ids), 0), v_money.o_amount,
     v_money.o_currency, auth.uid()
   )
-  on conflict (id) do update
+  on conflict on constraint order_transfers_pkey do update
     set to_user_id = excluded.to_user_id,
         moved_at = excluded.moved_at,
         orders = excluded.orders,
@@ -4245,8 +4252,8 @@ begin
     interlock.shape_details(d.shipping_address, d.contact, d.metadata) as details,
     (
       select jsonb_agg(
-        to_jsonb(r) - 'order_id' - 'actor' || jsonb_build_object('items', (
-          select coalesce(jsonb_agg(to_jsonb(i) - 'order_id' - 'refund_id' - 'first_unit' order by i.product_id), '[]')
+        to_jsonb(r) - '{shop_id,order_id,actor}'::text[] || jsonb_build_object('items', (
+          select coalesce(jsonb_agg(to_jsonb(i) - '{shop_id,order_id,refund_id,first_unit}'::text[] order by i.product_id), '[]')
           from interlock.order_refund_items i
           where i.refund_id = r.id
         ))
@@ -4257,7 +4264,7 @@ begin
     ) as refunds,
     (
       select jsonb_agg(
-        to_jsonb(s) - 'order_id' - 'actor' || jsonb_build_object('items', (
+        to_jsonb(s) - '{shop_id,order_id,actor}'::text[] || jsonb_build_object('items', (
           select jsonb_agg(jsonb_build_object('product_id', i.product_id, 'quantity', i.quantity) order by i.product_id)
           from interlock.order_shipment_items i
           where i.shipment_id = s.id
@@ -4925,7 +4932,7 @@ begin
   end if;
   insert into interlock.cart_reservations as r (user_id, id, reserved_since)
   values (v_user_id, interlock.new_id(), interlock.clock())
-  on conflict (user_id) do update
+  on conflict on constraint cart_reservations_pkey do update
     set reserved_since = case
       when r.reserved_since + 2 * v_settings.cart_reservation_limit <= interlock.clock() then interlock.clock()
       else r.reserved_since
@@ -5443,18 +5450,26 @@ begin
   v_refund.created_at := interlock.clock();
 
   select
-    array_agg((
-      p_order_id, u.product_id, u.first_unit, v_refund.id, u.units, u.from_shelf,
-      case
+    array_agg(jsonb_populate_record(null::interlock.order_refund_items, jsonb_build_object(
+      'order_id', p_order_id,
+      'product_id', u.product_id,
+      'first_unit', u.first_unit,
+      'refund_id', v_refund.id,
+      'quantity', u.units,
+      'from_shelf', u.from_shelf,
+      'restocked', case
         when u.kind = 'digital' then case when v_refund.paid then 0 else u.units end
         when u.untracked then 0
         when u.restock is null then u.from_shelf
         when u.restock then u.units
         else 0
       end,
-      t.o_subtotal - b.o_subtotal, t.o_discount - b.o_discount, t.o_tax - b.o_tax,
-      t.o_tax_included - b.o_tax_included, t.o_amount - b.o_amount
-    )::interlock.order_refund_items),
+      'subtotal', t.o_subtotal - b.o_subtotal,
+      'discount', t.o_discount - b.o_discount,
+      'tax', t.o_tax - b.o_tax,
+      'tax_included', t.o_tax_included - b.o_tax_included,
+      'amount', t.o_amount - b.o_amount
+    ))),
     coalesce(sum(u.units), 0),
     coalesce(sum(t.o_subtotal - b.o_subtotal), 0),
     coalesce(sum(t.o_discount - b.o_discount), 0),
@@ -5580,11 +5595,11 @@ begin
   end if;
   insert into interlock.customer_open_orders as c (user_id, orders, units)
   select u.id, p_orders, p_units
-  from auth.users u
+  from interlock.accounts u
   where u.id = p_user_id
     and p_units <= coalesce(p_max_units, p_units)
   for key share
-  on conflict (user_id) do update
+  on conflict on constraint customer_open_orders_pkey do update
     set orders = c.orders + p_orders,
         units = c.units + excluded.units
     where c.orders < coalesce(p_max_orders, c.orders + 1)
@@ -5795,7 +5810,7 @@ as
   from interlock.products p
   left join interlock.product_codes c on c.product_id = p.id and c.order_id is null
   where p.kind = 'digital'
-  group by p.id
+  group by p.id, p.available_quantity
   having p.available_quantity <> count(c.id);
 
 comment on view interlock.code_differences is

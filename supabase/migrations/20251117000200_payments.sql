@@ -819,7 +819,7 @@ begin
     p_told_at,
     interlock.clock()
   )
-  on conflict (id) do update
+  on conflict on constraint payments_pkey do update
   set provider_id = excluded.provider_id,
       amount = excluded.amount,
       currency = excluded.currency,
@@ -976,7 +976,7 @@ begin
     end,
     p_told_at
   )
-  on conflict (provider, refund_id) do update
+  on conflict on constraint payment_refunds_pkey do update
   set status = excluded.status,
       told_at = excluded.told_at
   where f.status <> 'failed'
@@ -1099,7 +1099,7 @@ begin
   end if;
   insert into interlock.wallets as w (user_id, balance, currency)
   values (p_user_id, p_amount, p_currency)
-  on conflict (user_id) do update
+  on conflict on constraint wallets_pkey do update
     set balance = w.balance + excluded.balance
     where w.currency = excluded.currency
   returning w.* into v_wallet;
@@ -1302,9 +1302,7 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('interlock payment proofs ' || v_folder, 0));
 
-  execute 'select count(*) from storage.objects o where o.bucket_id = $1 and o.name like $2 and o.name <> $3'
-  into v_files
-  using 'payment-proofs', v_folder || '%', p_path;
+  select count(*) into v_files from interlock.stored_proofs(v_folder) p where p <> p_path;
 
   return v_files < (select s.max_payment_proofs from interlock.settings s);
 end
@@ -1379,7 +1377,7 @@ begin
 
   return jsonb_build_object('success', true, 'payment_proofs', coalesce((
     select jsonb_agg(
-      to_jsonb(f) || jsonb_build_object(
+      to_jsonb(f) - 'shop_id' || jsonb_build_object(
         'user_id', o.user_id,
         'order_status', o.status,
         'total', o.total,
@@ -1433,7 +1431,7 @@ begin
 
   return jsonb_build_object('success', true, 'payments', coalesce((
     select jsonb_agg(
-      to_jsonb(f) || jsonb_build_object('user_id', o.user_id, 'order_status', o.status)
+      to_jsonb(f) - 'shop_id' || jsonb_build_object('user_id', o.user_id, 'order_status', o.status)
       order by f.id
     )
     from (
@@ -1478,12 +1476,12 @@ begin
   return jsonb_build_object(
     'success', true,
     'wallet', (
-      select to_jsonb(w)
+      select to_jsonb(w) - 'shop_id'
       from interlock.wallets w
       where w.user_id = p_user_id
     ),
     'movements', coalesce((
-      select jsonb_agg(to_jsonb(m) - 'user_id' order by m.id desc)
+      select jsonb_agg(to_jsonb(m) - '{shop_id,user_id}'::text[] order by m.id desc)
       from (
         select q.*
         from interlock.wallet_movements q
@@ -1516,7 +1514,7 @@ begin
   end if;
   select w.*
   into v_wallet
-  from auth.users u
+  from interlock.accounts u
   join interlock.wallets w on w.user_id = u.id
   where u.id = p_user_id
   for key share of u
@@ -1862,7 +1860,7 @@ begin
     to authenticated
     using (
       bucket_id = 'payment-proofs'
-      and (split_part(name, '/', 1) = (select auth.uid())::text or (select interlock.is_staff()))
+      and (split_part(name, '/', 1) = (select auth.uid())::text or interlock.reads_proof(name))
     );
 
   -- The policy alone lets many uploads at once pass (payments/triggers/guard_proof_upload.sql).
@@ -1905,6 +1903,25 @@ exception
   when others then
     -- No JSON, or text that the database cannot hold.
     return null;
+end
+$$;
+
+-- Whether the caller is staff of the shop whose order a file of this path is for.
+--
+-- Callers: the policy interlock_payment_proofs_select_own_or_staff on the platform's storage.
+-- Locks: none.
+-- Security definer: storage asks with the rights of whoever reads.
+create function interlock.reads_proof(p_path text)
+returns boolean
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+begin
+  return interlock.is_staff()
+    and interlock.is_proof_path(p_path)
+    and exists (select from interlock.orders o where o.id = split_part(p_path, '/', 2)::uuid);
 end
 $$;
 
@@ -1977,7 +1994,7 @@ begin
   perform interlock.settle_payment(p_payment_id);
 
   return interlock.finish_reference('refund_payment', p_reference, (
-    select jsonb_build_object('success', true, 'payment', to_jsonb(p))
+    select jsonb_build_object('success', true, 'payment', to_jsonb(p) - 'shop_id')
     from interlock.payments p
     where p.id = p_payment_id
   ));
@@ -2209,6 +2226,31 @@ begin
 end
 $$;
 
+-- The names of the files that are stored as payment proofs below a folder, or by one of these names; where the platform's storage
+-- is not there, these names.
+--
+-- Callers: interlock.has_room_for_proof, interlock.submit_payment_proof, interlock.erase_user.
+-- Locks: none.
+-- Security definer: what is the platform's belongs to no shop (interlock.serve_shops).
+create function interlock.stored_proofs(p_folder text, p_names text[] default '{}')
+returns setof text
+language plpgsql
+stable
+rows 10
+security definer
+set search_path = ''
+as $$
+begin
+  if to_regclass('storage.objects') is null then
+    return query select unnest(p_names);
+  else
+    return query execute
+      'select o.name::text from storage.objects o where o.bucket_id = $1 and (o.name like $2 or o.name = any ($3))'
+    using 'payment-proofs', p_folder || '%', p_names;
+  end if;
+end
+$$;
+
 -- What public.submit_payment_proof does, with its owner's rights. The first proof that waits for the shop gives it
 -- settings.review_window to decide; a further one does not make that longer.
 --
@@ -2229,8 +2271,6 @@ as $$
 declare
   v_user_id constant uuid := auth.uid();
   v_folder constant text := format('%s/%s/', v_user_id, p_order_id);
-  v_objects constant regclass := to_regclass('storage.objects');
-  v_uploaded boolean;
   v_problem text;
   v_status text;
   v_limit int;
@@ -2251,13 +2291,8 @@ begin
 
   if (starts_with(p_object_path, v_folder) and interlock.is_proof_path(p_object_path)) is not true then
     v_problem := 'must be the path of a pdf, jpg, jpeg, png, webp or heic file in ' || v_folder;
-  elsif v_objects is not null then
-    execute format('select exists (select 1 from %s o where o.bucket_id = $1 and o.name = $2)', v_objects)
-    into v_uploaded
-    using 'payment-proofs', p_object_path;
-    if not v_uploaded then
-      v_problem := 'is not the path of an uploaded file';
-    end if;
+  elsif not exists (select from interlock.stored_proofs(null, array[p_object_path])) then
+    v_problem := 'is not the path of an uploaded file';
   end if;
 
   if v_problem is not null then
@@ -2775,6 +2810,8 @@ comment on function interlock.prepare_storage is
   'Make the bucket of payment proofs, and say who may read and write in it, where the storage schema exists: a buyer uploads to the folder of an order of theirs and reads what is there, staff reads all.';
 comment on function interlock.read_event is
   'The event in a body; null if there is none.';
+comment on function interlock.reads_proof is
+  'Whether the caller is staff of the shop whose order a file of this path is for.';
 comment on function interlock.record_wallet_movement is
   'Write the wallet ledger; refuse another owner for a wallet, and another currency for one that has a ledger: what it has held was that currency, and so is what comes back into it.';
 comment on function interlock.refund_payment is
@@ -2789,6 +2826,8 @@ comment on function interlock.settle_payment is
   'Compare what has to go back of a payment with what has gone back, by the provider''s refunds.';
 comment on function interlock.store_card_payment is
   'What public.store_card_payment does, with its owner''s rights: the provider''s own id of an attempt, once.';
+comment on function interlock.stored_proofs is
+  'The names of the files that are stored as payment proofs below a folder, or by one of these names; where the platform''s storage is not there, these names.';
 comment on function interlock.submit_payment_proof is
   'What public.submit_payment_proof does, with its owner''s rights.';
 comment on function interlock.take_payment is
@@ -2822,8 +2861,8 @@ revoke all on function
 from public, anon, authenticated, service_role;
 
 grant execute on function
-  -- A policy of the platform's storage asks.
-  interlock.may_upload_proof,
+  -- Policies of the platform's storage ask.
+  interlock.may_upload_proof, interlock.reads_proof,
   -- For the shop: staff by token, anybody else is refused.
   public.accept_payment(uuid), interlock.accept_payment,
   public.reject_payment(uuid, text, boolean), interlock.reject_payment,

@@ -1240,7 +1240,7 @@ begin
 
   insert into interlock.promo_attempts (user_id, attempted_at)
   values (p_user_id, v_attempted_at || interlock.clock())
-  on conflict (user_id) do update set attempted_at = excluded.attempted_at;
+  on conflict on constraint promo_attempts_pkey do update set attempted_at = excluded.attempted_at;
 
   perform set_config('response.status', '404', true);
   return interlock.error_body('PROMO_NOT_FOUND');

@@ -39,7 +39,7 @@ begin
   return case
     when interlock.acts_for_shop() then 'manager'
     when auth.jwt() -> 'app_metadata' ->> 'role' in ('cashier', 'manager')
-      and exists (select from auth.users u where u.id = auth.uid())
+      and exists (select from interlock.accounts u where u.id = auth.uid())
     then auth.jwt() -> 'app_metadata' ->> 'role'
   end;
 end

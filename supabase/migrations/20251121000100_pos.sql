@@ -911,7 +911,7 @@ begin
   end if;
   insert into interlock.sale_keys (register_id, key, request_hash, client_time)
   values (p_register_id, p_key, interlock.sale_hash(p_request, p_client_time is not null), p_client_time)
-  on conflict (register_id, key) do nothing;
+  on conflict on constraint sale_keys_pkey do nothing;
   if found then
     return null;
   end if;
@@ -2728,7 +2728,7 @@ begin
     from rows from (jsonb_to_recordset(p_tenders) as (type text, amount bigint, reference text))
       with ordinality as t (type, amount, reference, n)
     order by t.reference, t.n
-    on conflict (reference) where type = 'card' and reference is not null do nothing
+    on conflict do nothing
     returning n
   )
   select jsonb_agg(t.reference order by t.n)
@@ -3073,7 +3073,7 @@ begin
     v_parked.id, v_register.location_id, p_register_id, p_name, p_lines, v_customer_id, v_hold, v_product_ids, v_quantities,
     auth.uid(), v_expires_at
   )
-  on conflict (id) do update
+  on conflict on constraint parked_sales_pkey do update
     set register_id = excluded.register_id,
         name = excluded.name,
         lines = excluded.lines,
@@ -3384,13 +3384,18 @@ begin
     perform interlock.refuse_look(v_refusals[1], v_look, p_register.id, p_register, '/returns');
   end if;
 
-  select array_agg(
-    (
-      p_sale_id, u.n - 1, null, null, u.product_id, null, u.name, u.quantity, u.unit_price, u.tax,
-      u.subtotal + case when u.inclusive then 0 else u.tax end,
-      coalesce(e.restock, true), e.reason
-    )::interlock.sale_returns
-  )
+  select array_agg(jsonb_populate_record(null::interlock.sale_returns, jsonb_build_object(
+    'sale_id', p_sale_id,
+    'n', u.n - 1,
+    'product_id', u.product_id,
+    'name', u.name,
+    'quantity', u.quantity,
+    'unit_price', u.unit_price,
+    'tax', u.tax,
+    'amount', u.subtotal + case when u.inclusive then 0 else u.tax end,
+    'restock', coalesce(e.restock, true),
+    'reason', e.reason
+  )))
   into v_returns
   from interlock.charge_order(null, false, null, p_register.currency, v_look.product_ids, v_look.subtotals) c
   cross join unnest(
@@ -3475,15 +3480,11 @@ begin
     from unnest(p_look.product_ids, p_look.inventory_ids) with ordinality as u (product_id, inventory_id, n)
     left join interlock.inventory i on i.product_id = u.product_id and i.location_id = p_location_id;
   end if;
-  select array_agg(
-    (
-      r.sale_id, r.n, r.original_sale_id, r.original_line, r.product_id,
-      case
-        when r.restock and r.product_id = any (v_product_ids) then case when v_online then r.product_id else i.id end
-      end,
-      r.name, r.quantity, r.unit_price, r.tax, r.amount, r.restock, r.reason
-    )::interlock.sale_returns
-  )
+  select array_agg(jsonb_populate_record(r, jsonb_build_object(
+    'inventory_id', case
+      when r.restock and r.product_id = any (v_product_ids) then case when v_online then r.product_id else i.id end
+    end
+  )))
   into o_returns
   from unnest(p_returns) as r
   left join interlock.inventory i on i.product_id = r.product_id and i.location_id = p_location_id;
@@ -3990,9 +3991,13 @@ begin
     bool_or(k.requested > k.refundable)
   into v_tenders, v_exceeded
   from (
-    select type, coalesce(a.amount, 0) as requested, coalesce(r.amount, 0) as refundable
-    from asked a
-    full join refundable r using (type)
+    select u.type, sum(u.requested) as requested, sum(u.refundable) as refundable
+    from (
+      select a.type, a.amount as requested, 0::numeric as refundable from asked a
+      union all
+      select r.type, 0, r.amount from refundable r
+    ) u
+    group by u.type
   ) k;
   if v_exceeded then
     perform interlock.raise_error('REFUND_EXCEEDS_PAID', jsonb_build_object(
@@ -4653,14 +4658,20 @@ begin
     perform interlock.raise_error('RETURN_EXCEEDS_SOLD', jsonb_build_object('sale_id', p_original_id, 'lines', v_excess));
   end if;
 
-  select array_agg(
-    (
-      p_sale_id, x.n - 1, p_original_id, x.line, x.product_id, null, x.name, x.quantity, x.unit_price,
-      x.tax_through - coalesce(x.tax_before, x.returned_tax),
-      x.through - coalesce(x.before, x.returned_amount),
-      x.restock, x.reason
-    )::interlock.sale_returns
-  )
+  select array_agg(jsonb_populate_record(null::interlock.sale_returns, jsonb_build_object(
+    'sale_id', p_sale_id,
+    'n', x.n - 1,
+    'original_sale_id', p_original_id,
+    'original_line', x.line,
+    'product_id', x.product_id,
+    'name', x.name,
+    'quantity', x.quantity,
+    'unit_price', x.unit_price,
+    'tax', x.tax_through - coalesce(x.tax_before, x.returned_tax),
+    'amount', x.through - coalesce(x.before, x.returned_amount),
+    'restock', x.restock,
+    'reason', x.reason
+  )))
   into o_returns
   from (
     select

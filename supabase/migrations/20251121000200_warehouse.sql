@@ -637,7 +637,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  perform realtime.send(jsonb_build_object(
+  perform interlock.broadcast('packing:' || p_session_id, 'packing.progress', jsonb_build_object(
     'session_id', p_session_id,
     'order_id', p_order_id,
     'product_id', p_product_id,
@@ -652,7 +652,7 @@ begin
       'quantity_packed', i.quantity_packed,
       'version', i.version
     )
-  ), 'packing.progress', 'packing:' || p_session_id, true)
+  ))
   from interlock.packing_progress p
   join interlock.picking_session_items i
     on i.picking_session_id = p.picking_session_id and i.product_id = p.product_id
@@ -1676,7 +1676,7 @@ begin
     and case
       when v_role = 'staff' or v_role in ('packer', 'manager')
         and coalesce(v_work -> 'location_ids' @> jsonb_build_array(s.location_id), s.location_id = interlock.online_location())
-        then exists (select from auth.users u where u.id = v_user)
+        then exists (select from interlock.accounts u where u.id = v_user)
       else interlock.works_at(s.location_id)
     end;
   if found then
@@ -2477,7 +2477,7 @@ begin
   -- Most calls are of packers, who are nobody else.
   if auth.jwt() -> 'app_metadata' ->> 'role' in ('packer', 'manager') then
     return p_location_id = any (interlock.packing_locations())
-      and exists (select from auth.users u where u.id = auth.uid());
+      and exists (select from interlock.accounts u where u.id = auth.uid());
   end if;
   return interlock.acts_for_shop();
 end

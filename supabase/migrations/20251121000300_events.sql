@@ -533,27 +533,13 @@ as $$
 declare
   v_url constant text := (select s.deliver_url from interlock.settings s);
   v_due record;
-  v_secret text;
 begin
-  if v_url is null
-    or to_regprocedure('net.http_post(text, jsonb, jsonb, jsonb, integer)') is null
-    or to_regclass('vault.decrypted_secrets') is null
-  then
+  if v_url is null then
     return 0;
   end if;
   select d.since, d.again into v_due from interlock.deliveries_due() d;
-  if v_due.since is not null then
-    execute 'select s.decrypted_secret from vault.decrypted_secrets s where s.name = $1'
-    into v_secret
-    using 'interlock_deliver_secret';
-    if v_secret is null then
-      raise exception 'the vault has no secret interlock_deliver_secret'
-        using hint = 'select vault.create_secret(SECRET, ''interlock_deliver_secret''), with the one that set_deliver_secret was given';
-    end if;
-    execute 'select net.http_post($1, $2, $3, $4, $5)'
-    using v_url, '{}'::jsonb, '{}'::jsonb, jsonb_build_object(
-      'content-type', 'application/json', 'x-deliver-secret', v_secret
-    ), 60000;
+  if v_due.since is not null and not interlock.post_deliver(v_url) then
+    return 0;
   end if;
   return case when v_due.again then 1 else 0 end;
 end
@@ -1491,8 +1477,8 @@ begin
 
   return jsonb_build_object('success', true, 'deliveries', coalesce((
     select jsonb_agg(
-      to_jsonb(q) - '{lease,position,transaction}'::text[] || jsonb_build_object('event_id', e.id, 'event_type', e.type, 'attempts', q.attempts, 'log', coalesce((
-        select jsonb_agg(to_jsonb(a) - '{id,delivery_id}'::text[] order by a.id)
+      to_jsonb(q) - '{shop_id,lease,position,transaction}'::text[] || jsonb_build_object('event_id', e.id, 'event_type', e.type, 'attempts', q.attempts, 'log', coalesce((
+        select jsonb_agg(to_jsonb(a) - '{shop_id,id,delivery_id}'::text[] order by a.id)
         from interlock.delivery_attempts a
         where a.delivery_id = q.id
       ), '[]')) || coalesce((
@@ -1628,7 +1614,7 @@ begin
       select l.language
       from interlock.orders o
       left join interlock.order_details d on d.order_id = o.id
-      left join auth.users u on u.id = o.user_id
+      left join interlock.accounts u on u.id = o.user_id
       cross join lateral (values
         (1, d.contact ->> 'locale'), (2, d.metadata ->> 'locale'), (3, u.raw_user_meta_data ->> 'locale')
       ) as s (n, locale)
@@ -1743,7 +1729,7 @@ begin
       interlock.normal_email(d.contact ->> 'email')
     )
     from interlock.orders o
-    join auth.users u on u.id = o.user_id
+    join interlock.accounts u on u.id = o.user_id
     left join interlock.order_details d on d.order_id = o.id
     where o.id = p_order_id
   );
@@ -2145,7 +2131,7 @@ begin
     from (select * from jsonb_array_elements_text(v_event #> '{data,to}') limit 100) as t (address)
     where interlock.normal_email(t.address) is not null
     order by 1
-    on conflict (email) do update set reason = excluded.reason;
+    on conflict on constraint mail_suppressions_pkey do update set reason = excluded.reason;
     get diagnostics v_suppressed = row_count;
   end if;
 
@@ -2317,6 +2303,8 @@ $$;
 --   packing:SESSION_ID who works at the location of the picking session
 --   stock:PRODUCT_ID   everybody, if the product is active; the shop
 --
+-- In all but shop 1 its name ends with @ and the shop's id.
+--
 -- Callers: the policy on the platform's messages (interlock.prepare_realtime), as anon and authenticated.
 -- Locks: none.
 -- Security definer: whoever may hear of a thing need not have rights on its table.
@@ -2328,16 +2316,21 @@ security definer
 set search_path = ''
 as $$
 declare
-  v_kind constant text := split_part(p_topic, ':', 1);
+  v_topic constant text := split_part(p_topic, '@', 1);
+  v_kind constant text := split_part(v_topic, ':', 1);
   v_id uuid;
 begin
-  if p_topic = 'batches' then
+  -- A browser cannot say its shop in a header here.
+  if interlock.serves_shops() then
+    perform interlock.find_shop(coalesce(nullif(split_part(p_topic, '@', 2), ''), '1'));
+  end if;
+  if v_topic = 'batches' then
     return exists (select from interlock.drivers d where d.user_id = auth.uid() and d.active) or interlock.acts_for_shop();
   end if;
-  if interlock.is_uuid(substr(p_topic, length(v_kind) + 2)) is not true then
+  if interlock.is_uuid(substr(v_topic, length(v_kind) + 2)) is not true then
     return false;
   end if;
-  v_id := substr(p_topic, length(v_kind) + 2)::uuid;
+  v_id := substr(v_topic, length(v_kind) + 2)::uuid;
   return case v_kind
     when 'order' then
       exists (select from interlock.orders o where o.id = v_id and (o.user_id = auth.uid() or interlock.acts_for_shop()))
@@ -2402,17 +2395,61 @@ begin
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-  insert into interlock.webhook_endpoints as w (channel, description, event_types, ordered, active)
-  values (p_channel, p_description, p_event_types, true, coalesce(p_active, true))
-  on conflict (channel) where channel <> 'webhook'
-  do update
-  set event_types = excluded.event_types,
-      active = coalesce(p_active, w.active),
-      active_since = case when p_active and not w.active then now() else w.active_since end,
-      failing_since = case when p_active and not w.active then null else w.failing_since end,
-      disabled_at = case when p_active then null else w.disabled_at end
-  returning * into v_endpoint;
+  loop
+    update interlock.webhook_endpoints w
+    set event_types = p_event_types,
+        active = coalesce(p_active, w.active),
+        active_since = case when p_active and not w.active then now() else w.active_since end,
+        failing_since = case when p_active and not w.active then null else w.failing_since end,
+        disabled_at = case when p_active then null else w.disabled_at end
+    where w.channel = p_channel
+      and w.channel <> 'webhook'
+    returning * into v_endpoint;
+    exit when found;
+
+    insert into interlock.webhook_endpoints (channel, description, event_types, ordered, active)
+    values (p_channel, p_description, p_event_types, true, coalesce(p_active, true))
+    on conflict do nothing
+    returning * into v_endpoint;
+    exit when found;
+  end loop;
   return v_endpoint;
+end
+$$;
+
+-- Call the function deliver for the present shop, with the secret that the platform's vault has; answers whether pg_net and the vault are there.
+--
+-- Callers: interlock.call_deliver.
+-- Locks: none.
+-- Errors: P0001, which the job reports, if the vault does not have the secret.
+-- Security definer: what is the platform's belongs to no shop (interlock.serve_shops).
+create function interlock.post_deliver(p_url text)
+returns boolean
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_secret text;
+begin
+  if
+    to_regprocedure('net.http_post(text, jsonb, jsonb, jsonb, integer)') is null
+    or to_regclass('vault.decrypted_secrets') is null
+  then
+    return false;
+  end if;
+  execute 'select s.decrypted_secret from vault.decrypted_secrets s where s.name = $1'
+  into v_secret
+  using 'interlock_deliver_secret';
+  if v_secret is null then
+    raise exception 'the vault has no secret interlock_deliver_secret'
+      using hint = 'select vault.create_secret(SECRET, ''interlock_deliver_secret''), with the one that set_deliver_secret was given';
+  end if;
+  execute 'select net.http_post($1, $2, $3, $4, $5)'
+  using p_url, '{}'::jsonb, '{}'::jsonb, jsonb_build_object(
+    'content-type', 'application/json', 'x-deliver-secret', v_secret
+  ) || case when interlock.serves_shops() then jsonb_build_object('x-shop', interlock.shop_id()::text) else '{}' end, 60000;
+  return true;
 end
 $$;
 
@@ -2904,14 +2941,14 @@ begin
     insert into interlock.crm_mappings (event_type, method, path, body)
     select m ->> 'event_type', coalesce(m ->> 'method', 'POST'), m ->> 'path', m -> 'body'
     from jsonb_array_elements(p_mappings) m
-    on conflict (event_type)
+    on conflict on constraint crm_mappings_pkey
     do update set method = excluded.method, path = excluded.path, body = excluded.body;
   end if;
   return jsonb_build_object('success', true, 'crm', jsonb_build_object(
     'endpoint_id', v_endpoint.id,
     'active', v_endpoint.active,
     'mappings', (
-      select coalesce(jsonb_agg(to_jsonb(m) order by m.event_type), '[]') from interlock.crm_mappings m
+      select coalesce(jsonb_agg(to_jsonb(m) - 'shop_id' order by m.event_type), '[]') from interlock.crm_mappings m
     )
   ));
 end
@@ -2946,7 +2983,7 @@ begin
 
   v_endpoint := interlock.open_channel('alpine_iq', 'Alpine IQ', '{sale.completed,sale.voided,customer.changed}', p_active);
   insert into interlock.crm_settings (endpoint_id, account) values (v_endpoint.id, v_account)
-  on conflict (endpoint_id) do update set account = excluded.account;
+  on conflict on constraint crm_settings_pkey do update set account = excluded.account;
   return jsonb_build_object('success', true, 'crm', jsonb_build_object(
     'endpoint_id', v_endpoint.id, 'account', v_account, 'active', v_endpoint.active
   ));
@@ -3051,7 +3088,7 @@ begin
     v_endpoint.id, coalesce(p_sender, (select s.sender from interlock.mail_settings s)), interlock.normal_email(p_reply_to),
     coalesce(p_language, 'en'), coalesce(p_kinds, v_kinds), nullif(p_order_url, ''), coalesce(p_remind_before, interval '24 hours')
   )
-  on conflict (endpoint_id)
+  on conflict on constraint mail_settings_pkey
   do update
   set sender = coalesce(p_sender, m.sender),
       reply_to = case when p_reply_to is null then m.reply_to else excluded.reply_to end,
@@ -3062,7 +3099,7 @@ begin
   returning * into v_settings;
 
   return jsonb_build_object(
-    'success', true, 'mail', to_jsonb(v_settings) || jsonb_build_object('active', v_endpoint.active)
+    'success', true, 'mail', to_jsonb(v_settings) - 'shop_id' || jsonb_build_object('active', v_endpoint.active)
   );
 end
 $$;
@@ -3118,7 +3155,7 @@ begin
   else
     insert into interlock.mail_templates (kind, language, subject, body, html)
     values (p_kind, p_language, p_subject, p_body, p_html)
-    on conflict (kind, language)
+    on conflict on constraint mail_templates_pkey
     do update set subject = excluded.subject, body = excluded.body, html = excluded.html;
   end if;
   return jsonb_build_object(
@@ -3232,7 +3269,7 @@ begin
       interlock.problem('/p_reason', 'must be bounced, complained or unwanted') else '[]' end
   );
   insert into interlock.mail_suppressions (email, reason) values (v_email, p_reason)
-  on conflict (email) do update set reason = excluded.reason;
+  on conflict on constraint mail_suppressions_pkey do update set reason = excluded.reason;
   return jsonb_build_object('success', true, 'email', v_email, 'suppressed', true);
 end
 $$;
@@ -3317,7 +3354,7 @@ stable
 set search_path = ''
 as $$
 begin
-  return to_jsonb(p_endpoint) - 'active_since';
+  return to_jsonb(p_endpoint) - '{shop_id,active_since}'::text[];
 end
 $$;
 
@@ -3348,7 +3385,7 @@ begin
     return 'not of the kinds that are written';
   end if;
   if v_order.user_id is not null then
-    perform from auth.users u where u.id = v_order.user_id for key share skip locked;
+    perform from interlock.accounts u where u.id = v_order.user_id for key share skip locked;
     if not found then
       return 'busy';
     end if;
@@ -3905,6 +3942,8 @@ comment on function interlock.new_events is
   'Events of which no deliveries were made yet, p_limit of them at most, in no order; none where nobody listens.';
 comment on function interlock.open_channel is
   'Make the endpoint of a channel that is no webhook, or switch it on or off; null leaves it as it is.';
+comment on function interlock.post_deliver is
+  'Call the function deliver for the present shop, with the secret that the platform''s vault has; answers whether pg_net and the vault are there.';
 comment on function interlock.prepare_realtime is
   'Let those hear our broadcasts who may (interlock.may_hear), where the platform''s realtime is there.';
 comment on function interlock.preview_mail is

@@ -183,7 +183,7 @@ $$;
 --
 -- Callers: triggers interlock_linked_insert, _update, _delete and _truncate on linked tables, once for each statement.
 -- Locks: none.
--- Errors: STOCK_NOT_RELATIVE; 23001 restrict_violation for a truncate.
+-- Errors: STOCK_NOT_RELATIVE; 23001 restrict_violation for a truncate; 55000 for a table that is linked to another shop.
 -- Security definer: whoever may write the shop's table need not know of this schema.
 create function interlock.note_linked_changes()
 returns trigger
@@ -204,6 +204,15 @@ declare
 begin
   select l.* into v_link from interlock.product_links l where l.source = tg_relid and l.active;
   if not found then
+    if interlock.serves_shops() and interlock.is_linked(tg_relid) then
+      -- The trigger goes with the link: there is one, of another shop.
+      raise exception using
+        errcode = 'object_not_in_prerequisite_state',
+        schema = tg_table_schema,
+        table = tg_table_name,
+        message = format('%I.%I is linked to another shop than shop %s', tg_table_schema, tg_table_name, interlock.shop_id()),
+        hint = 'Say the shop of the link: in the header x-shop, or with set_config(''interlock.shop'', SHOP, true).';
+    end if;
     return null;
   end if;
   if tg_op = 'TRUNCATE' then
@@ -282,7 +291,7 @@ $$;
 --
 -- Callers: triggers interlock_linked_insert, _update, _delete and _truncate on linked tables, once for each statement.
 -- Locks: none.
--- Errors: 23001 restrict_violation for another key and for a truncate.
+-- Errors: 23001 restrict_violation for another key and for a truncate; 55000 for a table that is linked to another shop.
 -- Security definer: whoever may write the shop's table need not know of this schema.
 create function interlock.note_linked_people()
 returns trigger
@@ -298,6 +307,15 @@ declare
 begin
   select l.* into v_link from interlock.customer_links l where l.source = tg_relid and l.active;
   if not found then
+    if interlock.serves_shops() and interlock.is_linked(tg_relid) then
+      -- The trigger goes with the link: there is one, of another shop.
+      raise exception using
+        errcode = 'object_not_in_prerequisite_state',
+        schema = tg_table_schema,
+        table = tg_table_name,
+        message = format('%I.%I is linked to another shop than shop %s', tg_table_schema, tg_table_name, interlock.shop_id()),
+        hint = 'Say the shop of the link: in the header x-shop, or with set_config(''interlock.shop'', SHOP, true).';
+    end if;
     return null;
   end if;
   if tg_op = 'TRUNCATE' then
@@ -804,7 +822,7 @@ declare
 begin
   v_people := array(select p from interlock.match_people(p_link, p_ids, p_entries) p);
   perform 1
-  from auth.users u
+  from interlock.accounts u
   where u.id in (select p.user_id from unnest(v_people) p)
   order by u.id
   for key share;
@@ -1128,6 +1146,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  perform interlock.let_shops_go(p_source);
   execute format(
     $sql$
       drop trigger if exists interlock_linked_insert on %1$s;
@@ -1768,7 +1787,7 @@ begin
   v_order.number := (select s.last_value from interlock.orders_number_seq s);
   v_order.user_id := coalesce(
     (select o.user_id from interlock.orders o where o.user_id is not null order by o.id desc limit 1),
-    (select u.id from auth.users u order by u.created_at desc nulls last limit 1)
+    (select u.id from interlock.accounts u order by u.created_at desc nulls last limit 1)
   );
   v_order.currency := coalesce((select p.currency from interlock.products p limit 1), 'EUR');
   v_order.subtotal := 1999;
@@ -1782,8 +1801,10 @@ begin
   v_details.contact := '{"email": "trial@example.com"}';
   v_details.metadata := '{"trial": "trial"}';
   v_items := array(
-    select (v_order.id, i.product_id, 1, 1999, 'Trial', 'physical', 0, 0, null, null, false, 0)::interlock.order_items
-    from (select interlock.new_id() as product_id) i
+    select jsonb_populate_record(null::interlock.order_items, jsonb_build_object(
+      'order_id', v_order.id, 'product_id', interlock.new_id(), 'quantity', 1, 'unit_price', 1999, 'name', 'Trial',
+      'kind', 'physical', 'discount', 0, 'tax', 0, 'untracked', false, 'backordered', 0
+    ))
   );
 
   for v_state in
@@ -2146,7 +2167,7 @@ begin
   end if;
 
   insert into interlock.customer_links select v_link.*
-  on conflict (id) do update
+  on conflict on constraint customer_links_pkey do update
   set id_type = excluded.id_type,
       name_columns = excluded.name_columns,
       email_column = excluded.email_column,
@@ -2229,6 +2250,7 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
 
+  perform interlock.let_shops_reach(p_target);
   if not exists (select from interlock.order_links) then
     create constraint trigger orders_linked_insert after insert on interlock.orders
       deferrable initially deferred for each row
@@ -2375,7 +2397,7 @@ begin
   end if;
 
   insert into interlock.product_links select v_link.*
-  on conflict (id) do update
+  on conflict on constraint product_links_pkey do update
   set id_type = excluded.id_type,
       name_column = excluded.name_column,
       price_column = excluded.price_column,
@@ -2408,6 +2430,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  perform interlock.let_shops_reach(p_source);
   execute format(
     $sql$
       create trigger interlock_linked_insert after insert on %1$s
@@ -2820,7 +2843,7 @@ as $$
 declare
   v_scale constant numeric := case p_link.map ->> 'unit' when 'major' then 10::numeric ^ interlock.currency_decimals(p_order.currency) else 1 end;
   v_digits constant int := case p_link.map ->> 'unit' when 'major' then interlock.currency_decimals(p_order.currency) else 0 end;
-  v_fields jsonb := to_jsonb(p_order) || jsonb_build_object(
+  v_fields jsonb := to_jsonb(p_order) - 'shop_id' || jsonb_build_object(
     'user', p_order.user_id,
     'subtotal', round(p_order.subtotal / v_scale, v_digits),
     'discount', round(p_order.discount / v_scale, v_digits),
@@ -3095,7 +3118,7 @@ begin
         from %7$s s
         where %8$s
       ) r
-      left join auth.users u on u.id = r.user_id
+      left join interlock.accounts u on u.id = r.user_id
     $sql$,
     p_link.id_column,
     case
@@ -3310,7 +3333,7 @@ begin
   end;
   insert into interlock.stock_write_backs as w (product_id, link_id, source_id, reason)
   values (p_product_id, p_link.id, p_source_id, v_reason)
-  on conflict (product_id) do update
+  on conflict on constraint stock_write_backs_pkey do update
   set reason = excluded.reason
   where w.reason <> excluded.reason;
   return false;
@@ -3416,6 +3439,9 @@ begin
     from interlock.order_write_outs w
     where w.link_id = v_link.id
     order by w.order_id;
+  end if;
+  if v_target is not null then
+    perform interlock.let_shops_go(p_target);
   end if;
   select count(*) into v_unwritten from interlock.order_write_outs w where w.link_id = v_link.id;
   delete from interlock.order_links l where l.id = v_link.id;
@@ -3588,7 +3614,7 @@ begin
   end;
   insert into interlock.order_write_outs (order_id, link_id, reason)
   values (p_order_id, p_link.id, v_reason)
-  on conflict (order_id, link_id) do update
+  on conflict on constraint order_write_outs_pkey do update
   set reason = excluded.reason;
   return false;
 end
@@ -3623,7 +3649,7 @@ begin
     )
   from unnest(p_people) p
   order by p.source_id
-  on conflict (link_id, source_id) do update
+  on conflict on constraint linked_customers_pkey do update
   set customer_id = excluded.customer_id
   where m.customer_id <> excluded.customer_id;
 

@@ -7,6 +7,7 @@ drop function
   public.purge_history(int),
   public.purge_idempotency_keys(int),
   public.settle_slots(uuid);
+drop view interlock.accounts;
 drop table
   interlock.settings,
   interlock.outbox,
@@ -61,6 +62,7 @@ drop function
   interlock.lock_history,
   interlock.lock_slots,
   interlock.lock_user,
+  interlock.make_exposed,
   interlock.make_history_part,
   interlock.make_history_parts,
   interlock.make_slots,
@@ -77,8 +79,11 @@ drop function
   interlock.refuse_unless_shop,
   interlock.require_user,
   interlock.schedule_jobs,
+  interlock.serves_shops,
   interlock.set_ledger_context,
   interlock.settle_slots,
+  interlock.shop_id,
+  interlock.topic_of_shop,
   interlock.use_slot,
   interlock.guard_slots,
   interlock.refuse_change,

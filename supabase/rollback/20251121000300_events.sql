@@ -76,6 +76,7 @@ drop function
   interlock.may_hear,
   interlock.new_events,
   interlock.open_channel,
+  interlock.post_deliver,
   interlock.prepare_realtime,
   interlock.preview_mail,
   interlock.record_delivery,

@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(582);
+select plan(590);
 
 create temporary view domains as
   select t.oid, t.typname::text as name, format_type(t.typbasetype, t.typtypmod) as base, t.typnotnull, t.typdefault
@@ -50,6 +50,8 @@ select set_eq(
       ('discount_type', 'text'),
       ('email_address', 'text'),
       ('event_type', 'text'),
+      ('shop_handle', 'text'),
+      ('shop_state', 'text'),
       ('finding_kind', 'text'),
       ('finding_status', 'text'),
       ('fulfillment', 'text'),
@@ -238,6 +240,12 @@ values
   ('points', '9007199254740992', 'points_range'),
   ('points_kind', 'taken_back', null),
   ('points_kind', 'gone', 'points_movements_kind_known'),
+  ('shop_handle', 'berlin-2', null),
+  ('shop_handle', '2-berlin', 'shop_handle_format'),
+  ('shop_handle', 'Berlin', 'shop_handle_format'),
+  ('shop_handle', 'b' || repeat('x', 63), 'shop_handle_format'),
+  ('shop_state', 'moving', null),
+  ('shop_state', 'shut', 'shop_state_known'),
   ('event_type', 'order.paid', null),
   ('event_type', 'order', 'event_type_format'),
   ('event_type', 'Order.paid', 'event_type_format'),

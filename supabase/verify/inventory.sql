@@ -4,7 +4,8 @@
 --
 -- One statement that only reads, for Postgres 15 and later. Everything in `interlock` is listed, the views in `public`
 -- that show it, and all functions there; what is nobody's business there is left out by the comparison. Where a name in
--- `public` is taken by something else, that is said (kind `taken`).
+-- `public` is taken by something else, that is said (kind `taken`). Where there are many shops (interlock.serve_shops), it is also
+-- said what keeps them apart: whom things belong to, what shows one shop, and what the role interlock_owner is and may.
 
 with
 -- Definitions are written with schema names, whatever the session's search path is.
@@ -19,8 +20,17 @@ schemas as (
   where n.nspname in ('public', 'interlock')
 ),
 
+-- As interlock.serves_shops has it, which need not be there.
+many_shops as materialized (
+  select c.relforcerowsecurity as there
+  from pg_catalog.pg_class c
+  where c.oid = pg_catalog.to_regclass('interlock.settings')
+),
+
 relations as (
-  select c.oid, s.name || '.' || c.relname as name, c.relkind, c.relrowsecurity, c.relacl, c.relowner, c.reloptions
+  select
+    c.oid, s.name || '.' || c.relname as name, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl, c.relowner,
+    c.reloptions
   from schemas s
   join pg_catalog.pg_class c on c.relnamespace = s.oid
   where c.relkind in ('r', 'p', 'v', 'm')
@@ -55,22 +65,22 @@ functions as (
   where p.prokind in ('f', 'p')
 ),
 
--- Privileges of the roles that the API uses, and of everybody. Postgres 17 knows one that 15 does
--- not; it lets nobody read or write.
+-- Privileges of the roles that the API uses, of everybody, and of interlock_owner on what is not its own. Postgres 17 knows one
+-- that 15 does not; it lets nobody read or write.
 privileges as (
-  select 'schema ' || s.name as object, acl.*
+  select 'schema ' || s.name as object, s.nspowner as owner, acl.*
   from schemas s, pg_catalog.aclexplode(coalesce(s.nspacl, pg_catalog.acldefault('n', s.nspowner))) as acl
   where s.name = 'interlock'
   union all
-  select 'table ' || r.name, acl.*
+  select 'table ' || r.name, r.relowner, acl.*
   from relations r, pg_catalog.aclexplode(coalesce(r.relacl, pg_catalog.acldefault('r', r.relowner))) as acl
   union all
-  select 'column ' || r.name || '.' || a.attname, acl.*
+  select 'column ' || r.name || '.' || a.attname, r.relowner, acl.*
   from relations r
   join pg_catalog.pg_attribute a on a.attrelid = r.oid and not a.attisdropped,
   pg_catalog.aclexplode(a.attacl) as acl
   union all
-  select 'function ' || f.name, acl.*
+  select 'function ' || f.name, f.proowner, acl.*
   from functions f, pg_catalog.aclexplode(coalesce(f.proacl, pg_catalog.acldefault('f', f.proowner))) as acl
 ),
 
@@ -80,7 +90,11 @@ grants as (
     string_agg(p.privilege_type, ', ' order by p.privilege_type) as definition
   from privileges p
   left join pg_catalog.pg_roles r on r.oid = p.grantee
-  where (p.grantee = 0 or r.rolname in ('anon', 'authenticated', 'service_role'))
+  where (
+      p.grantee = 0
+      or r.rolname in ('anon', 'authenticated', 'service_role')
+      or (r.rolname = 'interlock_owner' and p.grantee <> p.owner)
+    )
     and p.privilege_type <> 'MAINTAIN'
   group by 1
 ),
@@ -118,7 +132,8 @@ things (kind, name, definition) as (
         select string_agg(a.attname, ', ' order by a.attnum)
         from pg_catalog.pg_attribute a
         where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
-      )
+      ),
+      case when pg_catalog.pg_get_viewdef(r.oid) ~ 'WHERE \(shop_id = \( SELECT interlock\.shop_id\(\)' then 'of the present shop' end
     )
   from relations r
 
@@ -171,7 +186,14 @@ things (kind, name, definition) as (
   where c.text is not null
 
   union all
-  select 'owner', o.object, pg_catalog.pg_get_userbyid(o.owner)
+  -- Whoever has installed it is postgres; where there are many shops, what is not theirs is said of each thing.
+  select
+    'owner', o.object,
+    case pg_catalog.pg_get_userbyid(o.owner)
+      when 'interlock_owner' then 'interlock_owner'
+      when 'postgres' then 'who has installed it'
+      else 'somebody else'
+    end
   from (
     select 'schema ' || s.name, s.nspowner from schemas s where s.name = 'interlock'
     union all
@@ -182,6 +204,17 @@ things (kind, name, definition) as (
     select 'domain ' || d.name, d.typowner from domains d
   ) as o (object, owner)
   where pg_catalog.pg_get_userbyid(o.owner) <> 'postgres'
+    or (o.object ~ '^(table|function) interlock[.]' and (select m.there from many_shops m))
+
+  union all
+  select 'role', r.rolname, concat_ws(
+    ', ',
+    case when r.rolsuper or r.rolbypassrls then 'passes over row security' else 'is bound by row security' end,
+    case when r.rolcanlogin then 'signs in' else 'does not sign in' end
+  )
+  from pg_catalog.pg_roles r
+  where r.rolname = 'interlock_owner'
+    and (select m.there from many_shops m)
 
   union all
   select 'default rights', s.name || ' ' || d.defaclobjtype::text, d.defaclacl::text
@@ -190,7 +223,9 @@ things (kind, name, definition) as (
   where s.name = 'interlock'
 
   union all
-  select 'row security', name, case when relrowsecurity then 'on' else 'off' end
+  select
+    'row security', name,
+    case when relrowsecurity then 'on' else 'off' end || case when relforcerowsecurity then ', of its owner too' else '' end
   from relations
   where relkind in ('r', 'p')
 

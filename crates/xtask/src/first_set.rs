@@ -91,6 +91,11 @@ const SET: &[Migration] = &[
         title: "The shop's own tables: what comes from them, and stock and orders that are written to them.",
     },
     Migration {
+        file: "20251121000600_shops",
+        part: "shops",
+        title: "Many shops in one installation: the list of them, and the shop key that every table gets when there are many.",
+    },
+    Migration {
         file: "20251122000100_jobs",
         part: "jobs",
         title: "What is done again and again.",
@@ -241,6 +246,9 @@ $$;
 
 ",
         );
+    }
+    if part == "shops" {
+        sql.push_str("select interlock.serve_one_shop();\n");
     }
     if part == "linking" {
         // Its triggers on the shop's tables.

@@ -87,6 +87,8 @@ comment on function interlock.new_events is
   'Events of which no deliveries were made yet, p_limit of them at most, in no order; none where nobody listens.';
 comment on function interlock.open_channel is
   'Make the endpoint of a channel that is no webhook, or switch it on or off; null leaves it as it is.';
+comment on function interlock.post_deliver is
+  'Call the function deliver for the present shop, with the secret that the platform''s vault has; answers whether pg_net and the vault are there.';
 comment on function interlock.prepare_realtime is
   'Let those hear our broadcasts who may (interlock.may_hear), where the platform''s realtime is there.';
 comment on function interlock.preview_mail is

@@ -75,6 +75,8 @@ comment on function interlock.lock_slots is
   'Lock every slot of a counter, and say what was used in them.';
 comment on function interlock.lock_user is
   'Lock an account against removal, as a foreign key to it does; the one helper for this kind of lock.';
+comment on function interlock.make_exposed is
+  'Make the view in public of a table or view of this schema, or make it anew: its columns, but for the transaction that wrote a row and the shop that it is of; where there are many shops, the rows of the present one, whoever asks.';
 comment on function interlock.make_history_part is
   'See to it that a history has a part for what comes; answers whether it had to do something.';
 comment on function interlock.make_history_parts is
@@ -117,9 +119,15 @@ comment on function interlock.require_user is
   'The signed-in user, whose account exists: a token outlives the account by up to an hour.';
 comment on function interlock.schedule_jobs is
   'Schedule the jobs of interlock.jobs, where pg_cron is present.';
+comment on function interlock.serves_shops is
+  'Whether this installation serves many shops (interlock.serve_shops).';
 comment on function interlock.set_ledger_context is
   'Say why the stock and wallets that change from here on do so.';
 comment on function interlock.settle_slots is
   'Bring used_count of promo codes and available_quantity of products that have slots up to date, of all or of one.';
+comment on function interlock.shop_id is
+  'The shop that the transaction is about: 1 in an installation that serves one, else what interlock.find_shop finds, once for each transaction.';
+comment on function interlock.topic_of_shop is
+  'The topic as it is called for the present shop: in all but shop 1 it ends with @ and the shop''s id.';
 comment on function interlock.use_slot is
   'Use units of one slot.';

@@ -59,6 +59,8 @@ comment on function interlock.prepare_storage is
   'Make the bucket of payment proofs, and say who may read and write in it, where the storage schema exists: a buyer uploads to the folder of an order of theirs and reads what is there, staff reads all.';
 comment on function interlock.read_event is
   'The event in a body; null if there is none.';
+comment on function interlock.reads_proof is
+  'Whether the caller is staff of the shop whose order a file of this path is for.';
 comment on function interlock.record_wallet_movement is
   'Write the wallet ledger; refuse another owner for a wallet, and another currency for one that has a ledger: what it has held was that currency, and so is what comes back into it.';
 comment on function interlock.refund_payment is
@@ -73,6 +75,8 @@ comment on function interlock.settle_payment is
   'Compare what has to go back of a payment with what has gone back, by the provider''s refunds.';
 comment on function interlock.store_card_payment is
   'What public.store_card_payment does, with its owner''s rights: the provider''s own id of an attempt, once.';
+comment on function interlock.stored_proofs is
+  'The names of the files that are stored as payment proofs below a folder, or by one of these names; where the platform''s storage is not there, these names.';
 comment on function interlock.submit_payment_proof is
   'What public.submit_payment_proof does, with its owner''s rights.';
 comment on function interlock.take_payment is

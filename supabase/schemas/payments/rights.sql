@@ -18,8 +18,8 @@ revoke all on function
 from public, anon, authenticated, service_role;
 
 grant execute on function
-  -- A policy of the platform's storage asks.
-  interlock.may_upload_proof,
+  -- Policies of the platform's storage ask.
+  interlock.may_upload_proof, interlock.reads_proof,
   -- For the shop: staff by token, anybody else is refused.
   public.accept_payment(uuid), interlock.accept_payment,
   public.reject_payment(uuid, text, boolean), interlock.reject_payment,

@@ -287,7 +287,7 @@ update interlock.settings set checkouts_per_product = 2;
 select matches(pg_temp.buy('3 1, 2 1'), '^[0-9a-f-]{36}$', 'with a limit the first is let in');
 select matches(pg_temp.buy('3 1'), '^[0-9a-f-]{36}$', 'tickets are held by transactions, and this is one');
 select is(
-  (select count(*)::int from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and objsubid = 2), 2,
+  (select count(*)::int from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and objsubid = 2 and mode = 'ExclusiveLock'), 2,
   'one for each product'
 );
 select throws_ok(

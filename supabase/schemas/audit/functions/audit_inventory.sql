@@ -237,33 +237,50 @@ begin
     v_audit.products, v_audit.orders, cardinality(v_reservation_ids), cardinality(v_user_ids), cardinality(v_transfer_ids),
     cardinality(v_sale_ids), cardinality(v_register_ids), 1
   ) by v_piece loop
-    insert into interlock.inventory_findings as f (
+    -- Nobody else audits: what is not known yet can be added.
+    with differences as materialized (
+      select d.kind, d.product_id, d.location_id, d.subject_id, d.expected, d.found, d.since, d.cause, d.found - d.expected as size
+      from interlock.find_differences(
+        v_product_ids[v_from:v_from + v_piece - 1],
+        v_order_ids[v_from:v_from + v_piece - 1],
+        v_reservation_ids[v_from:v_from + v_piece - 1],
+        v_user_ids[v_from:v_from + v_piece - 1],
+        v_transfer_ids[v_from:v_from + v_piece - 1],
+        v_sale_ids[v_from:v_from + v_piece - 1],
+        v_register_ids[v_from:v_from + v_piece - 1],
+        v_audit.kept_since
+      ) d
+    ),
+    known as (
+      update interlock.inventory_findings f
+      set expected = d.expected,
+          found = d.found,
+          cause = d.cause,
+          last_audit = v_audit.id,
+          -- Accepted was another difference.
+          status = case when f.size = d.size then f.status else 'open' end,
+          decided_at = case when f.size = d.size then f.decided_at end,
+          reason = case when f.size = d.size then f.reason end,
+          decided_by = case when f.size = d.size then f.decided_by end,
+          actor = case when f.size = d.size then f.actor end
+      from differences d
+      where f.status <> 'resolved'
+        and f.kind = d.kind
+        and (f.product_id, f.location_id, f.subject_id) is not distinct from (d.product_id, d.location_id, d.subject_id)
+      returning f.kind, f.product_id, f.location_id, f.subject_id
+    )
+    insert into interlock.inventory_findings (
       kind, product_id, location_id, subject_id, expected, found, since, cause, first_audit, last_audit, found_at
     )
     select
       d.kind, d.product_id, d.location_id, d.subject_id, d.expected, d.found, coalesce(d.since, v_last.started_at),
       d.cause, v_audit.id, v_audit.id, clock_timestamp()
-    from interlock.find_differences(
-      v_product_ids[v_from:v_from + v_piece - 1],
-      v_order_ids[v_from:v_from + v_piece - 1],
-      v_reservation_ids[v_from:v_from + v_piece - 1],
-      v_user_ids[v_from:v_from + v_piece - 1],
-      v_transfer_ids[v_from:v_from + v_piece - 1],
-      v_sale_ids[v_from:v_from + v_piece - 1],
-      v_register_ids[v_from:v_from + v_piece - 1],
-      v_audit.kept_since
-    ) d
-    on conflict (kind, product_id, location_id, subject_id) where status <> 'resolved' do update
-    set expected = excluded.expected,
-        found = excluded.found,
-        cause = excluded.cause,
-        last_audit = excluded.last_audit,
-        -- Accepted was another difference.
-        status = case when f.size = excluded.size then f.status else 'open' end,
-        decided_at = case when f.size = excluded.size then f.decided_at end,
-        reason = case when f.size = excluded.size then f.reason end,
-        decided_by = case when f.size = excluded.size then f.decided_by end,
-        actor = case when f.size = excluded.size then f.actor end;
+    from differences d
+    where not exists (
+      select from known k
+      where k.kind = d.kind
+        and (k.product_id, k.location_id, k.subject_id) is not distinct from (d.product_id, d.location_id, d.subject_id)
+    );
   end loop;
 
   perform interlock.note_event('audit.finding', f.id::text, jsonb_build_object(

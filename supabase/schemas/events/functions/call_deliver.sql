@@ -17,27 +17,13 @@ as $$
 declare
   v_url constant text := (select s.deliver_url from interlock.settings s);
   v_due record;
-  v_secret text;
 begin
-  if v_url is null
-    or to_regprocedure('net.http_post(text, jsonb, jsonb, jsonb, integer)') is null
-    or to_regclass('vault.decrypted_secrets') is null
-  then
+  if v_url is null then
     return 0;
   end if;
   select d.since, d.again into v_due from interlock.deliveries_due() d;
-  if v_due.since is not null then
-    execute 'select s.decrypted_secret from vault.decrypted_secrets s where s.name = $1'
-    into v_secret
-    using 'interlock_deliver_secret';
-    if v_secret is null then
-      raise exception 'the vault has no secret interlock_deliver_secret'
-        using hint = 'select vault.create_secret(SECRET, ''interlock_deliver_secret''), with the one that set_deliver_secret was given';
-    end if;
-    execute 'select net.http_post($1, $2, $3, $4, $5)'
-    using v_url, '{}'::jsonb, '{}'::jsonb, jsonb_build_object(
-      'content-type', 'application/json', 'x-deliver-secret', v_secret
-    ), 60000;
+  if v_due.since is not null and not interlock.post_deliver(v_url) then
+    return 0;
   end if;
   return case when v_due.again then 1 else 0 end;
 end

@@ -26,8 +26,8 @@ begin
 
   return jsonb_build_object('success', true, 'deliveries', coalesce((
     select jsonb_agg(
-      to_jsonb(q) - '{lease,position,transaction}'::text[] || jsonb_build_object('event_id', e.id, 'event_type', e.type, 'attempts', q.attempts, 'log', coalesce((
-        select jsonb_agg(to_jsonb(a) - '{id,delivery_id}'::text[] order by a.id)
+      to_jsonb(q) - '{shop_id,lease,position,transaction}'::text[] || jsonb_build_object('event_id', e.id, 'event_type', e.type, 'attempts', q.attempts, 'log', coalesce((
+        select jsonb_agg(to_jsonb(a) - '{shop_id,id,delivery_id}'::text[] order by a.id)
         from interlock.delivery_attempts a
         where a.delivery_id = q.id
       ), '[]')) || coalesce((

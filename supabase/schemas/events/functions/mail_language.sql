@@ -15,7 +15,7 @@ begin
       select l.language
       from interlock.orders o
       left join interlock.order_details d on d.order_id = o.id
-      left join auth.users u on u.id = o.user_id
+      left join interlock.accounts u on u.id = o.user_id
       cross join lateral (values
         (1, d.contact ->> 'locale'), (2, d.metadata ->> 'locale'), (3, u.raw_user_meta_data ->> 'locale')
       ) as s (n, locale)

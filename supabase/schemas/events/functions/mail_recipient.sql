@@ -16,7 +16,7 @@ begin
       interlock.normal_email(d.contact ->> 'email')
     )
     from interlock.orders o
-    join auth.users u on u.id = o.user_id
+    join interlock.accounts u on u.id = o.user_id
     left join interlock.order_details d on d.order_id = o.id
     where o.id = p_order_id
   );

@@ -54,7 +54,7 @@ begin
     from (select * from jsonb_array_elements_text(v_event #> '{data,to}') limit 100) as t (address)
     where interlock.normal_email(t.address) is not null
     order by 1
-    on conflict (email) do update set reason = excluded.reason;
+    on conflict on constraint mail_suppressions_pkey do update set reason = excluded.reason;
     get diagnostics v_suppressed = row_count;
   end if;
 

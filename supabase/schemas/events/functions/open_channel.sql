@@ -15,16 +15,24 @@ begin
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-  insert into interlock.webhook_endpoints as w (channel, description, event_types, ordered, active)
-  values (p_channel, p_description, p_event_types, true, coalesce(p_active, true))
-  on conflict (channel) where channel <> 'webhook'
-  do update
-  set event_types = excluded.event_types,
-      active = coalesce(p_active, w.active),
-      active_since = case when p_active and not w.active then now() else w.active_since end,
-      failing_since = case when p_active and not w.active then null else w.failing_since end,
-      disabled_at = case when p_active then null else w.disabled_at end
-  returning * into v_endpoint;
+  loop
+    update interlock.webhook_endpoints w
+    set event_types = p_event_types,
+        active = coalesce(p_active, w.active),
+        active_since = case when p_active and not w.active then now() else w.active_since end,
+        failing_since = case when p_active and not w.active then null else w.failing_since end,
+        disabled_at = case when p_active then null else w.disabled_at end
+    where w.channel = p_channel
+      and w.channel <> 'webhook'
+    returning * into v_endpoint;
+    exit when found;
+
+    insert into interlock.webhook_endpoints (channel, description, event_types, ordered, active)
+    values (p_channel, p_description, p_event_types, true, coalesce(p_active, true))
+    on conflict do nothing
+    returning * into v_endpoint;
+    exit when found;
+  end loop;
   return v_endpoint;
 end
 $$;

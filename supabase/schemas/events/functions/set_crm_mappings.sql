@@ -43,14 +43,14 @@ begin
     insert into interlock.crm_mappings (event_type, method, path, body)
     select m ->> 'event_type', coalesce(m ->> 'method', 'POST'), m ->> 'path', m -> 'body'
     from jsonb_array_elements(p_mappings) m
-    on conflict (event_type)
+    on conflict on constraint crm_mappings_pkey
     do update set method = excluded.method, path = excluded.path, body = excluded.body;
   end if;
   return jsonb_build_object('success', true, 'crm', jsonb_build_object(
     'endpoint_id', v_endpoint.id,
     'active', v_endpoint.active,
     'mappings', (
-      select coalesce(jsonb_agg(to_jsonb(m) order by m.event_type), '[]') from interlock.crm_mappings m
+      select coalesce(jsonb_agg(to_jsonb(m) - 'shop_id' order by m.event_type), '[]') from interlock.crm_mappings m
     )
   ));
 end

@@ -27,7 +27,7 @@ begin
 
   v_endpoint := interlock.open_channel('alpine_iq', 'Alpine IQ', '{sale.completed,sale.voided,customer.changed}', p_active);
   insert into interlock.crm_settings (endpoint_id, account) values (v_endpoint.id, v_account)
-  on conflict (endpoint_id) do update set account = excluded.account;
+  on conflict on constraint crm_settings_pkey do update set account = excluded.account;
   return jsonb_build_object('success', true, 'crm', jsonb_build_object(
     'endpoint_id', v_endpoint.id, 'account', v_account, 'active', v_endpoint.active
   ));

@@ -62,7 +62,7 @@ begin
     v_endpoint.id, coalesce(p_sender, (select s.sender from interlock.mail_settings s)), interlock.normal_email(p_reply_to),
     coalesce(p_language, 'en'), coalesce(p_kinds, v_kinds), nullif(p_order_url, ''), coalesce(p_remind_before, interval '24 hours')
   )
-  on conflict (endpoint_id)
+  on conflict on constraint mail_settings_pkey
   do update
   set sender = coalesce(p_sender, m.sender),
       reply_to = case when p_reply_to is null then m.reply_to else excluded.reply_to end,
@@ -73,7 +73,7 @@ begin
   returning * into v_settings;
 
   return jsonb_build_object(
-    'success', true, 'mail', to_jsonb(v_settings) || jsonb_build_object('active', v_endpoint.active)
+    'success', true, 'mail', to_jsonb(v_settings) - 'shop_id' || jsonb_build_object('active', v_endpoint.active)
   );
 end
 $$;

@@ -49,7 +49,7 @@ begin
   else
     insert into interlock.mail_templates (kind, language, subject, body, html)
     values (p_kind, p_language, p_subject, p_body, p_html)
-    on conflict (kind, language)
+    on conflict on constraint mail_templates_pkey
     do update set subject = excluded.subject, body = excluded.body, html = excluded.html;
   end if;
   return jsonb_build_object(

@@ -25,7 +25,7 @@ begin
       interlock.problem('/p_reason', 'must be bounced, complained or unwanted') else '[]' end
   );
   insert into interlock.mail_suppressions (email, reason) values (v_email, p_reason)
-  on conflict (email) do update set reason = excluded.reason;
+  on conflict on constraint mail_suppressions_pkey do update set reason = excluded.reason;
   return jsonb_build_object('success', true, 'email', v_email, 'suppressed', true);
 end
 $$;

@@ -25,7 +25,7 @@ begin
     return 'not of the kinds that are written';
   end if;
   if v_order.user_id is not null then
-    perform from auth.users u where u.id = v_order.user_id for key share skip locked;
+    perform from interlock.accounts u where u.id = v_order.user_id for key share skip locked;
     if not found then
       return 'busy';
     end if;

@@ -26,5 +26,8 @@ begin
     execute v_statement;
   end loop;
   execute format('alter table interlock.%I attach partition interlock_parts.%I %s', p_history, p_name, p_bounds);
+  if interlock.serves_shops() then
+    perform interlock.guard_by_shop(format('interlock_parts.%I', p_name)::regclass);
+  end if;
 end
 $$;

@@ -48,7 +48,7 @@ begin
       p_response,
       interlock.clock() + case when p_shop then s.reference_lifetime else s.idempotency_key_lifetime end
     from interlock.settings s
-    on conflict (user_id, operation, key) do update
+    on conflict on constraint idempotency_keys_pkey do update
       set request_hash = excluded.request_hash,
           response = excluded.response,
           created_at = interlock.clock(),

@@ -47,7 +47,7 @@ begin
       and m.id > v_from
       and m.id <= v_through
     having count(*) > 0
-    on conflict (user_id) do update
+    on conflict on constraint wallet_balances_pkey do update
     set closed_through = excluded.closed_through,
         balance = b.balance + excluded.balance;
     return coalesce(v_count, 0);

@@ -51,7 +51,7 @@ begin
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-  perform 1 from auth.users u where u.id = p_user_id for update;
+  perform 1 from interlock.accounts u where u.id = p_user_id for update;
   v_known := found;
 
   -- From here on nobody can place an order for them or end one, nor move their money.
@@ -86,15 +86,11 @@ begin
     where f.order_id = any (v_order_ids)
       and f.object_path is not null
   );
-  if to_regclass('storage.objects') is not null then
-    -- Those of orders that they placed as a guest are in the guest's folder.
-    execute 'select array_agg(o.name) from storage.objects o where o.bucket_id = $1 and (o.name like $2 or o.name = any ($3))'
-    into v_files
-    using 'payment-proofs', p_user_id || '/%', v_files;
-  end if;
+  -- Those of orders that they placed as a guest are in the guest's folder.
+  v_files := array(select p.* from interlock.stored_proofs(p_user_id || '/', v_files) p);
 
   delete from interlock.mail_suppressions s
-  where s.email = (select interlock.normal_email(u.email) from auth.users u where u.id = p_user_id)
+  where s.email = (select interlock.normal_email(u.email) from interlock.accounts u where u.id = p_user_id)
     or s.email in (
       select interlock.normal_email(d.contact ->> 'email')
       from interlock.order_details d
@@ -102,7 +98,7 @@ begin
     );
 
   -- Wallet, driver and the buyer of the orders go with the account.
-  delete from auth.users u where u.id = p_user_id;
+  delete from interlock.accounts u where u.id = p_user_id;
 
   update interlock.payment_proofs f
   set object_path = null,

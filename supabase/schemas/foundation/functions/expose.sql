@@ -19,19 +19,7 @@ begin
     return false;
   end if;
 
-  execute format(
-    'create view public.%I with (security_invoker = true) as select %s from %s',
-    p_name,
-    (
-      select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
-      from pg_catalog.pg_attribute a
-      where a.attrelid = v_table
-        and a.attnum > 0
-        and not a.attisdropped
-        and a.attname <> 'transaction'
-    ),
-    v_table
-  );
+  perform interlock.make_exposed(p_name);
   execute format(
     'comment on view public.%I is %L', p_name, pg_catalog.obj_description(v_table, 'pg_class')
   );

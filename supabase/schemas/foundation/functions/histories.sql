@@ -13,7 +13,14 @@ rows 3
 set search_path = ''
 as $histories$
   select h.*
-  from interlock.settings s
+  -- Where many shops are looked at, a history is kept for as long as any of them keeps it.
+  from (
+    select
+      case when bool_and(k.keep_stock_movements is not null) then max(k.keep_stock_movements) end as keep_stock_movements,
+      case when bool_and(k.keep_order_events is not null) then max(k.keep_order_events) end as keep_order_events,
+      case when bool_and(k.keep_events is not null) then max(k.keep_events) end as keep_events
+    from interlock.settings k
+  ) s
   cross join lateral (values
     (
       'stock_movements', 'id', pg_get_serial_sequence('interlock.stock_movements', 'id'), s.keep_stock_movements,

@@ -11,6 +11,8 @@
 -- step that fails is undone, and the next piece has its turn; then, or if work is overdue, the command fails at its end,
 -- with what could be done committed. It is a block, not a procedure: one with a search path of its own cannot commit.
 --
+-- Where there are many shops it does so for one after the other, each time another one first, but for what is the installation's.
+--
 -- Callers: interlock.schedule_jobs, `npm run jobs`.
 create function interlock.jobs()
 returns table (name text, schedule text, every interval, command text)
@@ -24,38 +26,51 @@ do $job$
 declare
   v_until constant timestamptz := clock_timestamp() + interval '50 seconds';
   v_each constant text := %2$L;
+  v_shops constant int[] := interlock.shops_to_serve(%5$L);
+  v_shop int;
+  v_pieces text[];
   v_piece text;
   v_done bigint;
   v_failed int := 0;
   v_reason text;
 begin
-  for v_piece in execute coalesce(v_each, 'select null') loop
-    loop
-      begin
-        execute %3$L into v_done using v_piece;
-      exception
-        when others then
-          v_done := 0;
-          v_failed := v_failed + 1;
-          v_reason := coalesce(v_reason, concat_ws(' ', v_piece, sqlstate, sqlerrm));
-      end;
-      exit when v_done = 0;
-      commit;
-      exit when v_each is not null or clock_timestamp() > v_until;
+  foreach v_shop in array v_shops loop
+    perform interlock.act_for(v_shop);
+    execute format('select array(%%s)', coalesce(v_each, 'select null::text')) into v_pieces;
+    foreach v_piece in array v_pieces loop
+      loop
+        begin
+          perform interlock.act_for(v_shop);
+          execute %3$L into v_done using v_piece;
+        exception
+          when others then
+            v_done := 0;
+            v_failed := v_failed + 1;
+            v_reason := coalesce(v_reason, concat_ws(' ', 'shop ' || v_shop, v_piece, sqlstate, sqlerrm));
+        end;
+        exit when v_done = 0;
+        commit;
+        exit when v_each is not null or clock_timestamp() > v_until;
+      end loop;
+      exit when clock_timestamp() > v_until;
     end loop;
     exit when clock_timestamp() > v_until;
   end loop;
   if v_failed > 0 then
     raise exception '%1$s failed in %% steps, first: %%', v_failed, v_reason;
   end if;
-  execute %4$L into v_reason;
-  if v_reason is not null then
-    raise exception '%1$s: %%', v_reason;
-  end if;
+  foreach v_shop in array v_shops loop
+    perform interlock.act_for(v_shop);
+    execute %4$L into v_reason;
+    if v_reason is not null then
+      raise exception '%1$s: %%', concat_ws(': ', 'shop ' || v_shop, v_reason);
+    end if;
+  end loop;
 end
 $job$
 $command$,
-    j.name, j.each, j.step, coalesce(j.overdue, 'select null')
+    j.name, j.each, j.step, coalesce(j.overdue, 'select null'),
+    j.name not in ('make-history-parts', 'archive-history', 'purge-run-log')
   )
   from (values
     (

@@ -15,7 +15,7 @@ begin
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-  perform 1 from auth.users u where u.id = p_user_id for key share;
+  perform 1 from interlock.accounts u where u.id = p_user_id for key share;
   return found;
 end
 $$;

@@ -15,7 +15,7 @@ set search_path = ''
 set lock_timeout = '50ms'
 as $$
 declare
-  v_rows constant bigint := (select s.history_part_rows from interlock.settings s);
+  v_rows constant bigint := (select max(s.history_part_rows) from interlock.settings s);
   v_history record;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then

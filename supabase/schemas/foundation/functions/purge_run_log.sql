@@ -2,9 +2,11 @@
 --
 -- Callers: the jobs of interlock.jobs.
 -- Locks: the rows it deletes.
+-- Security definer: what is the platform's belongs to no shop (interlock.serve_shops).
 create function interlock.purge_run_log()
 returns int
 language plpgsql
+security definer
 set search_path = ''
 as $$
 declare

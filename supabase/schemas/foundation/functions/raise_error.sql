@@ -43,6 +43,14 @@ begin
       v_status := '403';
       v_message := 'This user may not do that.';
       v_hint := 'Sign in as a user who has the right to do it.';
+    when 'SHOP_FORBIDDEN' then
+      v_status := '403';
+      v_message := 'This account works in another shop.';
+      v_hint := 'An account with a role works in the shop that its app_metadata.shop_id names, in shop 1 without one.';
+    when 'SHOP_CLOSED' then
+      v_status := '403';
+      v_message := 'This shop is closed.';
+      v_hint := 'Open it with set_shop.';
     when 'NOT_A_DRIVER' then
       v_status := '403';
       v_message := 'This user is not an active driver.';
@@ -55,6 +63,10 @@ begin
       v_status := '403';
       v_message := 'A cashier may not take goods back without a receipt.';
       v_hint := 'Name the sale and line by which they were sold, or let a manager take them back.';
+    when 'SHOP_UNKNOWN' then
+      v_status := '404';
+      v_message := 'There is no such shop.';
+      v_hint := 'Check the header x-shop: it is the id or the handle of a shop.';
     when 'DRIVER_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no active driver with this id.';
@@ -507,6 +519,14 @@ begin
       v_status := '503';
       v_message := 'The database that was asked only reads: it is a read replica, or it was set to read only.';
       v_hint := 'Nothing has happened: send the same request to the primary.';
+    when 'SHOP_MOVING' then
+      v_status := '503';
+      v_message := 'This shop is being moved to another database.';
+      v_hint := 'Send the same request again.';
+    when 'SHOP_BUSY' then
+      v_status := '503';
+      v_message := 'This shop has as many requests under way as it may have.';
+      v_hint := 'Send the same request again; set_shop changes requests_at_once.';
     when 'UPSTREAM_TIMEOUT' then
       v_status := '504';
       v_message := 'No answer came, so the outcome is not known.';
@@ -520,7 +540,7 @@ begin
   end case;
 
   v_detail := v_detail || jsonb_build_object('message', v_message);
-  if p_code in ('TOO_MANY_ATTEMPTS', 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT') then
+  if p_code in ('TOO_MANY_ATTEMPTS', 'UPSTREAM_UNAVAILABLE', 'SHOP_MOVING', 'SHOP_BUSY', 'UPSTREAM_TIMEOUT') then
     v_detail := v_detail || '{"retryable": true}';
   end if;
 

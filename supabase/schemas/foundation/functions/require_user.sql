@@ -11,7 +11,7 @@ as $$
 declare
   v_user_id constant uuid := auth.uid();
 begin
-  if not exists (select from auth.users u where u.id = v_user_id) then
+  if not exists (select from interlock.accounts u where u.id = v_user_id) then
     perform interlock.raise_error('UNAUTHENTICATED');
   end if;
   return v_user_id;

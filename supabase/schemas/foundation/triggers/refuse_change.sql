@@ -32,7 +32,7 @@ begin
     and not exists (
       select
       from unnest(tg_argv) as c (name)
-      join auth.users u on u.id in ((to_jsonb(old) ->> c.name)::uuid, (to_jsonb(new) ->> c.name)::uuid)
+      join interlock.accounts u on u.id in ((to_jsonb(old) ->> c.name)::uuid, (to_jsonb(new) ->> c.name)::uuid)
       where to_jsonb(new) -> c.name <> to_jsonb(old) -> c.name
     )
   then

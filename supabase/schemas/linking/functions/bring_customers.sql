@@ -26,7 +26,7 @@ declare
 begin
   v_people := array(select p from interlock.match_people(p_link, p_ids, p_entries) p);
   perform 1
-  from auth.users u
+  from interlock.accounts u
   where u.id in (select p.user_id from unnest(v_people) p)
   order by u.id
   for key share;

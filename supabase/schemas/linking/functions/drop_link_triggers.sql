@@ -8,6 +8,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  perform interlock.let_shops_go(p_source);
   execute format(
     $sql$
       drop trigger if exists interlock_linked_insert on %1$s;

@@ -21,7 +21,7 @@ begin
   v_order.number := (select s.last_value from interlock.orders_number_seq s);
   v_order.user_id := coalesce(
     (select o.user_id from interlock.orders o where o.user_id is not null order by o.id desc limit 1),
-    (select u.id from auth.users u order by u.created_at desc nulls last limit 1)
+    (select u.id from interlock.accounts u order by u.created_at desc nulls last limit 1)
   );
   v_order.currency := coalesce((select p.currency from interlock.products p limit 1), 'EUR');
   v_order.subtotal := 1999;
@@ -35,8 +35,10 @@ begin
   v_details.contact := '{"email": "trial@example.com"}';
   v_details.metadata := '{"trial": "trial"}';
   v_items := array(
-    select (v_order.id, i.product_id, 1, 1999, 'Trial', 'physical', 0, 0, null, null, false, 0)::interlock.order_items
-    from (select interlock.new_id() as product_id) i
+    select jsonb_populate_record(null::interlock.order_items, jsonb_build_object(
+      'order_id', v_order.id, 'product_id', interlock.new_id(), 'quantity', 1, 'unit_price', 1999, 'name', 'Trial',
+      'kind', 'physical', 'discount', 0, 'tax', 0, 'untracked', false, 'backordered', 0
+    ))
   );
 
   for v_state in

@@ -135,7 +135,7 @@ begin
   end if;
 
   insert into interlock.customer_links select v_link.*
-  on conflict (id) do update
+  on conflict on constraint customer_links_pkey do update
   set id_type = excluded.id_type,
       name_columns = excluded.name_columns,
       email_column = excluded.email_column,

@@ -59,6 +59,7 @@ begin
   end if;
   perform interlock.refuse_problems(v_problems);
 
+  perform interlock.let_shops_reach(p_target);
   if not exists (select from interlock.order_links) then
     create constraint trigger orders_linked_insert after insert on interlock.orders
       deferrable initially deferred for each row

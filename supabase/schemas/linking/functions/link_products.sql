@@ -128,7 +128,7 @@ begin
   end if;
 
   insert into interlock.product_links select v_link.*
-  on conflict (id) do update
+  on conflict on constraint product_links_pkey do update
   set id_type = excluded.id_type,
       name_column = excluded.name_column,
       price_column = excluded.price_column,

@@ -8,6 +8,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
+  perform interlock.let_shops_reach(p_source);
   execute format(
     $sql$
       create trigger interlock_linked_insert after insert on %1$s

@@ -14,7 +14,7 @@ as $$
 declare
   v_scale constant numeric := case p_link.map ->> 'unit' when 'major' then 10::numeric ^ interlock.currency_decimals(p_order.currency) else 1 end;
   v_digits constant int := case p_link.map ->> 'unit' when 'major' then interlock.currency_decimals(p_order.currency) else 0 end;
-  v_fields jsonb := to_jsonb(p_order) || jsonb_build_object(
+  v_fields jsonb := to_jsonb(p_order) - 'shop_id' || jsonb_build_object(
     'user', p_order.user_id,
     'subtotal', round(p_order.subtotal / v_scale, v_digits),
     'discount', round(p_order.discount / v_scale, v_digits),

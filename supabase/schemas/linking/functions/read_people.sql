@@ -42,7 +42,7 @@ begin
         from %7$s s
         where %8$s
       ) r
-      left join auth.users u on u.id = r.user_id
+      left join interlock.accounts u on u.id = r.user_id
     $sql$,
     p_link.id_column,
     case

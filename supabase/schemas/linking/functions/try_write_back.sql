@@ -55,7 +55,7 @@ begin
   end;
   insert into interlock.stock_write_backs as w (product_id, link_id, source_id, reason)
   values (p_product_id, p_link.id, p_source_id, v_reason)
-  on conflict (product_id) do update
+  on conflict on constraint stock_write_backs_pkey do update
   set reason = excluded.reason
   where w.reason <> excluded.reason;
   return false;

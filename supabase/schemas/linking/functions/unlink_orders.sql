@@ -29,6 +29,9 @@ begin
     where w.link_id = v_link.id
     order by w.order_id;
   end if;
+  if v_target is not null then
+    perform interlock.let_shops_go(p_target);
+  end if;
   select count(*) into v_unwritten from interlock.order_write_outs w where w.link_id = v_link.id;
   delete from interlock.order_links l where l.id = v_link.id;
   if not exists (select from interlock.order_links) then

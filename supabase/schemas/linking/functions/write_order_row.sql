@@ -40,7 +40,7 @@ begin
   end;
   insert into interlock.order_write_outs (order_id, link_id, reason)
   values (p_order_id, p_link.id, v_reason)
-  on conflict (order_id, link_id) do update
+  on conflict on constraint order_write_outs_pkey do update
   set reason = excluded.reason;
   return false;
 end

@@ -27,7 +27,7 @@ begin
     )
   from unnest(p_people) p
   order by p.source_id
-  on conflict (link_id, source_id) do update
+  on conflict on constraint linked_customers_pkey do update
   set customer_id = excluded.customer_id
   where m.customer_id <> excluded.customer_id;
 

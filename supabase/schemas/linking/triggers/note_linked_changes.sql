@@ -5,7 +5,7 @@
 --
 -- Callers: triggers interlock_linked_insert, _update, _delete and _truncate on linked tables, once for each statement.
 -- Locks: none.
--- Errors: STOCK_NOT_RELATIVE; 23001 restrict_violation for a truncate.
+-- Errors: STOCK_NOT_RELATIVE; 23001 restrict_violation for a truncate; 55000 for a table that is linked to another shop.
 -- Security definer: whoever may write the shop's table need not know of this schema.
 create function interlock.note_linked_changes()
 returns trigger
@@ -26,6 +26,15 @@ declare
 begin
   select l.* into v_link from interlock.product_links l where l.source = tg_relid and l.active;
   if not found then
+    if interlock.serves_shops() and interlock.is_linked(tg_relid) then
+      -- The trigger goes with the link: there is one, of another shop.
+      raise exception using
+        errcode = 'object_not_in_prerequisite_state',
+        schema = tg_table_schema,
+        table = tg_table_name,
+        message = format('%I.%I is linked to another shop than shop %s', tg_table_schema, tg_table_name, interlock.shop_id()),
+        hint = 'Say the shop of the link: in the header x-shop, or with set_config(''interlock.shop'', SHOP, true).';
+    end if;
     return null;
   end if;
   if tg_op = 'TRUNCATE' then

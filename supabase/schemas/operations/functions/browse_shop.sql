@@ -93,7 +93,7 @@ begin
             where o.user_id in (
               select v_id where v_id is not null
               union
-              select u.id from auth.users u where strpos(v_search, '@') > 0 and lower(u.email) = lower(v_search)
+              select u.id from interlock.accounts u where strpos(v_search, '@') > 0 and lower(u.email) = lower(v_search)
             )
             union
             select d.order_id
@@ -147,7 +147,7 @@ begin
           d.user_id as id, u.email, d.active,
           (select b.id from interlock.batches b where b.driver_id = d.user_id and b.status in ('claimed', 'in_progress')) as batch_id
         from interlock.drivers d
-        join auth.users u on u.id = d.user_id
+        join interlock.accounts u on u.id = d.user_id
         where (v_after is null or d.user_id < v_after)
           and (v_search is null or d.user_id = v_id or u.email ilike v_like)
           and (p_state is null or d.active = (p_state = 'active'))
@@ -250,7 +250,7 @@ begin
           d.id, e.type as event, d.subject, d.state, d.attempts, w.channel, coalesce(w.description, w.url, w.channel) as endpoint,
           d.created_at, case d.state when 'pending' then d.next_attempt_at end as next_attempt_at, d.ended_at,
           (
-            select to_jsonb(a) - '{id,delivery_id}'::text[]
+            select to_jsonb(a) - '{shop_id,id,delivery_id}'::text[]
             from interlock.delivery_attempts a
             where a.delivery_id = d.id
             order by a.id desc

@@ -30,13 +30,13 @@ begin
     'order', interlock.list_orders(null, null, null, 1, v_order.number) -> 'orders' -> 0,
     'promo_code', (select c.code from interlock.promo_codes c where c.id = v_order.promo_code_id),
     'payments', coalesce((
-      select jsonb_agg(to_jsonb(p) - 'order_id' order by p.attempt, p.id)
+      select jsonb_agg(to_jsonb(p) - '{shop_id,order_id}'::text[] order by p.attempt, p.id)
       from interlock.payments p
       where p.order_id = p_order_id
     ), '[]'),
     'stock_movements', coalesce((
       select jsonb_agg(
-        to_jsonb(m) - '{reference_id,reference}'::text[] || jsonb_build_object(
+        to_jsonb(m) - '{shop_id,reference_id,reference}'::text[] || jsonb_build_object(
           'product', (select p.name from interlock.products p where p.id = m.product_id),
           'location', (select l.name from interlock.locations l where l.id = m.location_id)
         )
@@ -46,7 +46,7 @@ begin
       where m.reference_id = p_order_id
     ), '[]'),
     'wallet_movements', coalesce((
-      select jsonb_agg(to_jsonb(w) - '{user_id,reference_id,reference}'::text[] order by w.id)
+      select jsonb_agg(to_jsonb(w) - '{shop_id,user_id,reference_id,reference}'::text[] order by w.id)
       from interlock.wallet_movements w
       where w.user_id = v_order.user_id
         and w.reference_id = p_order_id
@@ -64,7 +64,7 @@ begin
           'next_attempt_at', case d.state when 'pending' then d.next_attempt_at end,
           'ended_at', d.ended_at,
           'last', (
-            select to_jsonb(a) - '{id,delivery_id}'::text[]
+            select to_jsonb(a) - '{shop_id,id,delivery_id}'::text[]
             from interlock.delivery_attempts a
             where a.delivery_id = d.id
             order by a.id desc

@@ -126,7 +126,7 @@ begin
   end if;
   if p_on_behalf_of is not null then
     perform interlock.refuse_unless_shop();
-    if not exists (select from auth.users u where u.id = p_on_behalf_of) then
+    if not exists (select from interlock.accounts u where u.id = p_on_behalf_of) then
       perform interlock.raise_error('USER_NOT_FOUND', jsonb_build_object('user_id', p_on_behalf_of));
     end if;
   end if;
@@ -395,7 +395,7 @@ begin
   -- its user.
   insert into interlock.orders
   select v_order.*
-  from auth.users u
+  from interlock.accounts u
   where u.id = v_user_id
   for key share;
   if not found then

@@ -187,7 +187,7 @@ begin
     id, number, user_id, status, currency, subtotal, total, payment_method, cart_id, counted_units, payment_expires_at, created_at
   )
   values (
-    v_id, v_number, (select u.id from auth.users u where u.id = v_user_id for key share), v_status, v_currency, v_total, v_total,
+    v_id, v_number, (select u.id from interlock.accounts u where u.id = v_user_id for key share), v_status, v_currency, v_total, v_total,
     v_payment_method, p_cart_id, v_counted, v_expires_at, v_now
   )
   returning user_id is not null into v_taken;

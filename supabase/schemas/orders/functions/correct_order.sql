@@ -64,7 +64,7 @@ begin
 
     insert into interlock.order_details
     select v_new.*
-    on conflict (order_id) do update
+    on conflict on constraint order_details_pkey do update
       set shipping_address = excluded.shipping_address,
           contact = excluded.contact,
           metadata = excluded.metadata;

@@ -30,13 +30,20 @@ begin
     perform interlock.raise_error('NOT_A_GUEST', jsonb_build_object('user_id', auth.uid()));
   end if;
 
-  insert into interlock.order_transfers as t (from_user_id, token_hash, expires_at)
-  select auth.uid(), sha256(v_token::bytea), interlock.clock() + s.transfer_lifetime
-  from interlock.settings s
-  on conflict (from_user_id) where moved_at is null do update
-    set token_hash = excluded.token_hash,
-        expires_at = excluded.expires_at
-  returning t.expires_at into v_expires_at;
+  v_expires_at := interlock.clock() + (select s.transfer_lifetime from interlock.settings s);
+  loop
+    update interlock.order_transfers t
+    set token_hash = sha256(v_token::bytea),
+        expires_at = v_expires_at
+    where t.from_user_id = auth.uid()
+      and t.moved_at is null;
+    exit when found;
+
+    insert into interlock.order_transfers (from_user_id, token_hash, expires_at)
+    values (auth.uid(), sha256(v_token::bytea), v_expires_at)
+    on conflict do nothing;
+    exit when found;
+  end loop;
 
   return jsonb_build_object('success', true, 'token', v_token, 'expires_at', v_expires_at);
 end

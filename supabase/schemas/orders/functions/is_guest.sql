@@ -9,6 +9,6 @@ stable
 set search_path = ''
 as $$
 begin
-  return (select u.is_anonymous from auth.users u where u.id = p_user_id);
+  return (select u.is_anonymous from interlock.accounts u where u.id = p_user_id);
 end
 $$;

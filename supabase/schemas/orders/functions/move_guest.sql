@@ -42,7 +42,7 @@ begin
     perform interlock.limit_wait();
   end if;
   perform 1
-  from auth.users u
+  from interlock.accounts u
   where u.id in (p_from_user_id, p_to_user_id)
   order by u.id
   for update;
@@ -161,7 +161,7 @@ begin
     v_transfer.id, p_from_user_id, p_to_user_id, interlock.clock(), coalesce(cardinality(v_order_ids), 0), v_money.o_amount,
     v_money.o_currency, auth.uid()
   )
-  on conflict (id) do update
+  on conflict on constraint order_transfers_pkey do update
     set to_user_id = excluded.to_user_id,
         moved_at = excluded.moved_at,
         orders = excluded.orders,

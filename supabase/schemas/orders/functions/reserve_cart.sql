@@ -72,7 +72,7 @@ begin
   end if;
   insert into interlock.cart_reservations as r (user_id, id, reserved_since)
   values (v_user_id, interlock.new_id(), interlock.clock())
-  on conflict (user_id) do update
+  on conflict on constraint cart_reservations_pkey do update
     set reserved_since = case
       when r.reserved_since + 2 * v_settings.cart_reservation_limit <= interlock.clock() then interlock.clock()
       else r.reserved_since

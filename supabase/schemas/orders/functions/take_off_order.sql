@@ -72,18 +72,26 @@ begin
   v_refund.created_at := interlock.clock();
 
   select
-    array_agg((
-      p_order_id, u.product_id, u.first_unit, v_refund.id, u.units, u.from_shelf,
-      case
+    array_agg(jsonb_populate_record(null::interlock.order_refund_items, jsonb_build_object(
+      'order_id', p_order_id,
+      'product_id', u.product_id,
+      'first_unit', u.first_unit,
+      'refund_id', v_refund.id,
+      'quantity', u.units,
+      'from_shelf', u.from_shelf,
+      'restocked', case
         when u.kind = 'digital' then case when v_refund.paid then 0 else u.units end
         when u.untracked then 0
         when u.restock is null then u.from_shelf
         when u.restock then u.units
         else 0
       end,
-      t.o_subtotal - b.o_subtotal, t.o_discount - b.o_discount, t.o_tax - b.o_tax,
-      t.o_tax_included - b.o_tax_included, t.o_amount - b.o_amount
-    )::interlock.order_refund_items),
+      'subtotal', t.o_subtotal - b.o_subtotal,
+      'discount', t.o_discount - b.o_discount,
+      'tax', t.o_tax - b.o_tax,
+      'tax_included', t.o_tax_included - b.o_tax_included,
+      'amount', t.o_amount - b.o_amount
+    ))),
     coalesce(sum(u.units), 0),
     coalesce(sum(t.o_subtotal - b.o_subtotal), 0),
     coalesce(sum(t.o_discount - b.o_discount), 0),

@@ -17,11 +17,11 @@ begin
   end if;
   insert into interlock.customer_open_orders as c (user_id, orders, units)
   select u.id, p_orders, p_units
-  from auth.users u
+  from interlock.accounts u
   where u.id = p_user_id
     and p_units <= coalesce(p_max_units, p_units)
   for key share
-  on conflict (user_id) do update
+  on conflict on constraint customer_open_orders_pkey do update
     set orders = c.orders + p_orders,
         units = c.units + excluded.units
     where c.orders < coalesce(p_max_orders, c.orders + 1)

@@ -41,7 +41,7 @@ begin
       new.replaced_actor is null
       and (new.replaced_by, new.replaced_at, new.replaced_reason)
         is not distinct from (old.replaced_by, old.replaced_at, old.replaced_reason)
-      and not exists (select from auth.users u where u.id = old.replaced_actor)
+      and not exists (select from interlock.accounts u where u.id = old.replaced_actor)
     )
     and (
       old.replaced_by is not null

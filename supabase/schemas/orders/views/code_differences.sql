@@ -5,7 +5,7 @@ as
   from interlock.products p
   left join interlock.product_codes c on c.product_id = p.id and c.order_id is null
   where p.kind = 'digital'
-  group by p.id
+  group by p.id, p.available_quantity
   having p.available_quantity <> count(c.id);
 
 comment on view interlock.code_differences is

@@ -71,7 +71,7 @@ begin
     p_told_at,
     interlock.clock()
   )
-  on conflict (id) do update
+  on conflict on constraint payments_pkey do update
   set provider_id = excluded.provider_id,
       amount = excluded.amount,
       currency = excluded.currency,

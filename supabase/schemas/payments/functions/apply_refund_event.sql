@@ -53,7 +53,7 @@ begin
     end,
     p_told_at
   )
-  on conflict (provider, refund_id) do update
+  on conflict on constraint payment_refunds_pkey do update
   set status = excluded.status,
       told_at = excluded.told_at
   where f.status <> 'failed'

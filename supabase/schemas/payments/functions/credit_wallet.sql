@@ -25,7 +25,7 @@ begin
   end if;
   insert into interlock.wallets as w (user_id, balance, currency)
   values (p_user_id, p_amount, p_currency)
-  on conflict (user_id) do update
+  on conflict on constraint wallets_pkey do update
     set balance = w.balance + excluded.balance
     where w.currency = excluded.currency
   returning w.* into v_wallet;

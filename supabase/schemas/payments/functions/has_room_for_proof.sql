@@ -14,9 +14,7 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('interlock payment proofs ' || v_folder, 0));
 
-  execute 'select count(*) from storage.objects o where o.bucket_id = $1 and o.name like $2 and o.name <> $3'
-  into v_files
-  using 'payment-proofs', v_folder || '%', p_path;
+  select count(*) into v_files from interlock.stored_proofs(v_folder) p where p <> p_path;
 
   return v_files < (select s.max_payment_proofs from interlock.settings s);
 end

@@ -26,7 +26,7 @@ begin
 
   return jsonb_build_object('success', true, 'payment_proofs', coalesce((
     select jsonb_agg(
-      to_jsonb(f) || jsonb_build_object(
+      to_jsonb(f) - 'shop_id' || jsonb_build_object(
         'user_id', o.user_id,
         'order_status', o.status,
         'total', o.total,

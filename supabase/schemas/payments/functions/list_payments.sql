@@ -28,7 +28,7 @@ begin
 
   return jsonb_build_object('success', true, 'payments', coalesce((
     select jsonb_agg(
-      to_jsonb(f) || jsonb_build_object('user_id', o.user_id, 'order_status', o.status)
+      to_jsonb(f) - 'shop_id' || jsonb_build_object('user_id', o.user_id, 'order_status', o.status)
       order by f.id
     )
     from (

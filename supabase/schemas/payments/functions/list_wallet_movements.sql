@@ -27,12 +27,12 @@ begin
   return jsonb_build_object(
     'success', true,
     'wallet', (
-      select to_jsonb(w)
+      select to_jsonb(w) - 'shop_id'
       from interlock.wallets w
       where w.user_id = p_user_id
     ),
     'movements', coalesce((
-      select jsonb_agg(to_jsonb(m) - 'user_id' order by m.id desc)
+      select jsonb_agg(to_jsonb(m) - '{shop_id,user_id}'::text[] order by m.id desc)
       from (
         select q.*
         from interlock.wallet_movements q

@@ -17,7 +17,7 @@ begin
   end if;
   select w.*
   into v_wallet
-  from auth.users u
+  from interlock.accounts u
   join interlock.wallets w on w.user_id = u.id
   where u.id = p_user_id
   for key share of u

@@ -43,7 +43,7 @@ begin
     to authenticated
     using (
       bucket_id = 'payment-proofs'
-      and (split_part(name, '/', 1) = (select auth.uid())::text or (select interlock.is_staff()))
+      and (split_part(name, '/', 1) = (select auth.uid())::text or interlock.reads_proof(name))
     );
 
   -- The policy alone lets many uploads at once pass (payments/triggers/guard_proof_upload.sql).

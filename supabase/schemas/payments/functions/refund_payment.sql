@@ -67,7 +67,7 @@ begin
   perform interlock.settle_payment(p_payment_id);
 
   return interlock.finish_reference('refund_payment', p_reference, (
-    select jsonb_build_object('success', true, 'payment', to_jsonb(p))
+    select jsonb_build_object('success', true, 'payment', to_jsonb(p) - 'shop_id')
     from interlock.payments p
     where p.id = p_payment_id
   ));

@@ -18,8 +18,6 @@ as $$
 declare
   v_user_id constant uuid := auth.uid();
   v_folder constant text := format('%s/%s/', v_user_id, p_order_id);
-  v_objects constant regclass := to_regclass('storage.objects');
-  v_uploaded boolean;
   v_problem text;
   v_status text;
   v_limit int;
@@ -40,13 +38,8 @@ begin
 
   if (starts_with(p_object_path, v_folder) and interlock.is_proof_path(p_object_path)) is not true then
     v_problem := 'must be the path of a pdf, jpg, jpeg, png, webp or heic file in ' || v_folder;
-  elsif v_objects is not null then
-    execute format('select exists (select 1 from %s o where o.bucket_id = $1 and o.name = $2)', v_objects)
-    into v_uploaded
-    using 'payment-proofs', p_object_path;
-    if not v_uploaded then
-      v_problem := 'is not the path of an uploaded file';
-    end if;
+  elsif not exists (select from interlock.stored_proofs(null, array[p_object_path])) then
+    v_problem := 'is not the path of an uploaded file';
   end if;
 
   if v_problem is not null then

@@ -17,7 +17,7 @@ begin
   end if;
   insert into interlock.sale_keys (register_id, key, request_hash, client_time)
   values (p_register_id, p_key, interlock.sale_hash(p_request, p_client_time is not null), p_client_time)
-  on conflict (register_id, key) do nothing;
+  on conflict on constraint sale_keys_pkey do nothing;
   if found then
     return null;
   end if;

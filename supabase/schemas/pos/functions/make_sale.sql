@@ -218,7 +218,7 @@ begin
     from rows from (jsonb_to_recordset(p_tenders) as (type text, amount bigint, reference text))
       with ordinality as t (type, amount, reference, n)
     order by t.reference, t.n
-    on conflict (reference) where type = 'card' and reference is not null do nothing
+    on conflict do nothing
     returning n
   )
   select jsonb_agg(t.reference order by t.n)

@@ -109,7 +109,7 @@ begin
     v_parked.id, v_register.location_id, p_register_id, p_name, p_lines, v_customer_id, v_hold, v_product_ids, v_quantities,
     auth.uid(), v_expires_at
   )
-  on conflict (id) do update
+  on conflict on constraint parked_sales_pkey do update
     set register_id = excluded.register_id,
         name = excluded.name,
         lines = excluded.lines,

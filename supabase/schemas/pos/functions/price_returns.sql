@@ -18,13 +18,18 @@ begin
     perform interlock.refuse_look(v_refusals[1], v_look, p_register.id, p_register, '/returns');
   end if;
 
-  select array_agg(
-    (
-      p_sale_id, u.n - 1, null, null, u.product_id, null, u.name, u.quantity, u.unit_price, u.tax,
-      u.subtotal + case when u.inclusive then 0 else u.tax end,
-      coalesce(e.restock, true), e.reason
-    )::interlock.sale_returns
-  )
+  select array_agg(jsonb_populate_record(null::interlock.sale_returns, jsonb_build_object(
+    'sale_id', p_sale_id,
+    'n', u.n - 1,
+    'product_id', u.product_id,
+    'name', u.name,
+    'quantity', u.quantity,
+    'unit_price', u.unit_price,
+    'tax', u.tax,
+    'amount', u.subtotal + case when u.inclusive then 0 else u.tax end,
+    'restock', coalesce(e.restock, true),
+    'reason', e.reason
+  )))
   into v_returns
   from interlock.charge_order(null, false, null, p_register.currency, v_look.product_ids, v_look.subtotals) c
   cross join unnest(

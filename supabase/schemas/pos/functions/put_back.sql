@@ -71,15 +71,11 @@ begin
     from unnest(p_look.product_ids, p_look.inventory_ids) with ordinality as u (product_id, inventory_id, n)
     left join interlock.inventory i on i.product_id = u.product_id and i.location_id = p_location_id;
   end if;
-  select array_agg(
-    (
-      r.sale_id, r.n, r.original_sale_id, r.original_line, r.product_id,
-      case
-        when r.restock and r.product_id = any (v_product_ids) then case when v_online then r.product_id else i.id end
-      end,
-      r.name, r.quantity, r.unit_price, r.tax, r.amount, r.restock, r.reason
-    )::interlock.sale_returns
-  )
+  select array_agg(jsonb_populate_record(r, jsonb_build_object(
+    'inventory_id', case
+      when r.restock and r.product_id = any (v_product_ids) then case when v_online then r.product_id else i.id end
+    end
+  )))
   into o_returns
   from unnest(p_returns) as r
   left join interlock.inventory i on i.product_id = r.product_id and i.location_id = p_location_id;

@@ -82,14 +82,20 @@ begin
     perform interlock.raise_error('RETURN_EXCEEDS_SOLD', jsonb_build_object('sale_id', p_original_id, 'lines', v_excess));
   end if;
 
-  select array_agg(
-    (
-      p_sale_id, x.n - 1, p_original_id, x.line, x.product_id, null, x.name, x.quantity, x.unit_price,
-      x.tax_through - coalesce(x.tax_before, x.returned_tax),
-      x.through - coalesce(x.before, x.returned_amount),
-      x.restock, x.reason
-    )::interlock.sale_returns
-  )
+  select array_agg(jsonb_populate_record(null::interlock.sale_returns, jsonb_build_object(
+    'sale_id', p_sale_id,
+    'n', x.n - 1,
+    'original_sale_id', p_original_id,
+    'original_line', x.line,
+    'product_id', x.product_id,
+    'name', x.name,
+    'quantity', x.quantity,
+    'unit_price', x.unit_price,
+    'tax', x.tax_through - coalesce(x.tax_before, x.returned_tax),
+    'amount', x.through - coalesce(x.before, x.returned_amount),
+    'restock', x.restock,
+    'reason', x.reason
+  )))
   into o_returns
   from (
     select

@@ -39,7 +39,7 @@ begin
     and m.id > coalesce(v_from, 0)
     and m.id <= v_through
   having count(*) > 0
-  on conflict (product_id, location_id) do update
+  on conflict on constraint stock_balances_pkey do update
   set closed_through = excluded.closed_through,
       quantity = b.quantity + excluded.quantity;
   return coalesce(v_count, 0);

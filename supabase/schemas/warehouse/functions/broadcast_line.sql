@@ -9,7 +9,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  perform realtime.send(jsonb_build_object(
+  perform interlock.broadcast('packing:' || p_session_id, 'packing.progress', jsonb_build_object(
     'session_id', p_session_id,
     'order_id', p_order_id,
     'product_id', p_product_id,
@@ -24,7 +24,7 @@ begin
       'quantity_packed', i.quantity_packed,
       'version', i.version
     )
-  ), 'packing.progress', 'packing:' || p_session_id, true)
+  ))
   from interlock.packing_progress p
   join interlock.picking_session_items i
     on i.picking_session_id = p.picking_session_id and i.product_id = p.product_id

@@ -58,7 +58,7 @@ begin
     and case
       when v_role = 'staff' or v_role in ('packer', 'manager')
         and coalesce(v_work -> 'location_ids' @> jsonb_build_array(s.location_id), s.location_id = interlock.online_location())
-        then exists (select from auth.users u where u.id = v_user)
+        then exists (select from interlock.accounts u where u.id = v_user)
       else interlock.works_at(s.location_id)
     end;
   if found then

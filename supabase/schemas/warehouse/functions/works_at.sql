@@ -11,7 +11,7 @@ begin
   -- Most calls are of packers, who are nobody else.
   if auth.jwt() -> 'app_metadata' ->> 'role' in ('packer', 'manager') then
     return p_location_id = any (interlock.packing_locations())
-      and exists (select from auth.users u where u.id = auth.uid());
+      and exists (select from interlock.accounts u where u.id = auth.uid());
   end if;
   return interlock.acts_for_shop();
 end

@@ -1,0 +1,51 @@
+-- Open another shop, empty, with the settings that Interlock is installed with; where deliveries are made by the platform's scheduler, as
+-- shop 1 makes them. Answers its id.
+--
+-- Callers: postgres; service_role.
+-- Locks: the new shop.
+-- Errors: VALIDATION_FAILED for a handle that is none or is taken, and where interlock.serve_shops has not been called; 55P03 is transient.
+-- Security definer: nobody else writes the list of shops.
+create function interlock.add_shop(p_handle text)
+returns int
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_before constant text := coalesce(current_setting('interlock.shop', true), '');
+  v_deliver_url text;
+  v_hashes bytea[];
+  v_id int;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    perform interlock.raise_isolation_level();
+  end if;
+
+  if not interlock.serves_shops() then
+    perform interlock.refuse_problems(
+      interlock.problem('/p_handle', 'needs an installation that serves many shops: select interlock.serve_shops()')
+    );
+  end if;
+  if (p_handle ~ '^[a-z][a-z0-9-]{0,62}$') is not true then
+    perform interlock.refuse_problems(
+      interlock.problem('/p_handle', 'must be 1 to 63 small letters, digits and hyphens, a letter first')
+    );
+  end if;
+
+  insert into interlock.shops (handle) values (p_handle) on conflict do nothing returning id into v_id;
+  if v_id is null then
+    perform interlock.refuse_problems(interlock.problem('/p_handle', 'is the handle of another shop'));
+  end if;
+
+  execute 'select s.deliver_url from interlock.settings s where s.shop_id = 1' into v_deliver_url;
+  execute 'select array_agg(s.hash order by s.id) from interlock.deliver_secrets s where s.shop_id = 1' into v_hashes;
+  perform set_config('interlock.shop', v_id::text, true);
+  insert into interlock.settings (deliver_url) values (v_deliver_url);
+  insert into interlock.locations (id, name) values (interlock.online_location(), 'Online');
+  insert into interlock.delivery_cursor (seen) values (pg_current_snapshot());
+  insert into interlock.deliver_secrets (hash) select h from unnest(v_hashes) h;
+  perform set_config('interlock.shop', v_before, true);
+  return v_id;
+end
+$$;

@@ -1,0 +1,15 @@
+-- The functions that reach what is the platform's, and no table of a shop.
+--
+-- Callers: interlock.serve_shops.
+create function interlock.functions_of_the_platform()
+returns setof text
+language sql
+immutable
+rows 10
+set search_path = ''
+as $$
+  select unnest(array[
+    'add_shop', 'archive_history', 'broadcast', 'find_shop', 'is_linked', 'make_history_parts', 'post_deliver', 'purge_run_log', 'set_shop',
+    'stored_proofs'
+  ])
+$$;
