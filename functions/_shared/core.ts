@@ -114,7 +114,8 @@ export interface Core {
     /**
      * Takes a request that came at `came_ms`, in milliseconds since 1970. `head` has a line for each of: the method,
      * a fresh id, and the headers `x-request-id`, `content-type`, `authorization` (or the profile's
-     * `signatureHeader`), if the profile says `conditional` `if-match` behind a `=`, and, unless it is absent, `idempotency-key`.
+     * `signatureHeader`), `x-shop` behind a `=`, if the profile says `conditional` `if-match` behind another, and, unless
+     * it is absent, `idempotency-key`.
      */
     begin(head: string, body: string, came_ms: number, budget_ms: number): Step;
     /**

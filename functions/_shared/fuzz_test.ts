@@ -95,6 +95,7 @@ function begin(core: Core, request: Json): Step {
     text(request?.requestId),
     text(request?.contentType),
     text(request?.authorization),
+    typeof request?.shop === "string" ? `=${request.shop}` : "",
     perhaps(request?.idempotencyKey),
   ];
   const head = lines.filter((line) => line !== undefined).join("\n");

@@ -13,6 +13,9 @@ const DRAIN_BYTES = 4 * 1024 * 1024;
 /** Where the database reads the request's id: what is on the way there may have an `x-request-id` of its own. */
 const REQUEST_ID = "interlock-request-id";
 
+/** The same name on its way here and to the database. */
+const SHOP = "x-shop";
+
 export type Handler = (request: Request) => Promise<Response>;
 
 /**
@@ -45,12 +48,13 @@ export function serve(
     const proof = proofHeaders.map((name) => request.headers.get(name) ?? "")
       .join(" ");
     const id = crypto.randomUUID();
-    const { conditional, routed } = profile ?? {};
-    const head = headOf(request, id, proof, conditional, routed);
+    const { conditional, routed, signatureHeader } = profile ?? {};
+    const shop = shopOf(request, !!signatureHeader);
+    const head = headOf(request, id, proof, shop, conditional, routed);
     if (profile === null) return respond(core.misconfigured(head));
     try {
       return respond(
-        await exchange(core, profile, request, id, head, proof, gate),
+        await exchange(core, profile, request, id, head, proof, shop, gate),
       );
     } catch (error) {
       // Errors are values; whatever is thrown is a trap, and the instance may be half written. Other
@@ -69,11 +73,20 @@ function knownBy(given: string | null, fresh: string): string {
   return given !== null && /^[!-~]{1,128}$/.test(given) ? given : fresh;
 }
 
-/** All of a request but its body, in lines: one text is cheaper across the boundary than six. No header has a line end. */
+/** Which shop a request is about. A sender of signed texts may have no say in its headers, but has one in the URL. */
+function shopOf({ headers, url }: Request, signed: boolean): string | null {
+  const shop = headers.get(SHOP);
+  if (shop !== null || !signed) return shop;
+  // As it stands there: no shop is called what would have to be decoded, and no line end comes of it.
+  return /[?&]shop=([^&#]*)/.exec(url)?.[1] ?? null;
+}
+
+/** All of a request but its body, in lines: one text is cheaper across the boundary than seven. No header has a line end. */
 function headOf(
   { method, headers, url }: Request,
   id: string,
   proof: string,
+  shop: string | null,
   conditional?: true,
   routed?: true,
 ): string {
@@ -81,7 +94,7 @@ function headOf(
   const key = headers.get("idempotency-key");
   let head = `${method}\n${id}\n${headers.get("x-request-id") ?? ""}\n${
     headers.get("content-type") ?? ""
-  }\n${proof}`;
+  }\n${proof}\n${shop === null ? "" : `=${shop}`}`;
   if (conditional) {
     const guard = headers.get("if-match");
     head += guard === null ? "\n" : `\n=${guard}`;
@@ -97,6 +110,7 @@ async function exchange(
   id: string,
   head: string,
   proof: string,
+  shop: string | null,
   gate: Gate | undefined,
 ): Promise<Reply> {
   const { timeoutMs } = profile;
@@ -105,6 +119,7 @@ async function exchange(
   };
   // What comes beside a signature is nobody's here.
   if (profile.signatureHeader === null) own.authorization = proof;
+  if (shop !== null) own[SHOP] = shop;
   const { text, fault } = await within<Body>(
     timeoutMs,
     readBody(request, profile.maxBodyBytes, DRAIN_BYTES),

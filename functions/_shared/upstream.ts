@@ -18,8 +18,8 @@ export interface Outgoing {
 const KEPT_BYTES = 1_024;
 
 /**
- * `own` has what of this request goes to PostgREST alone: its id, and the caller's token if the call is made as the caller. The third
- * party's key goes to nobody else.
+ * `own` has what of this request goes to PostgREST alone: its id, its shop, and the caller's token if the call is made as the caller. The
+ * third party's key goes to nobody else.
  */
 export function outgoing(
   profile: Profile,

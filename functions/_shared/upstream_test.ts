@@ -75,7 +75,7 @@ Deno.test("each call goes to whom it is for, with the credentials that are their
   const lines = await captured(async () => {
     const request = new Request("http://127.0.0.1/", {
       method: "POST",
-      headers: { authorization: USER },
+      headers: { authorization: USER, "x-shop": "berlin" },
       body: "{}",
     });
     assert.equal((await handler(request)).status, 200);
@@ -96,8 +96,9 @@ Deno.test("each call goes to whom it is for, with the credentials that are their
       headers.get("idempotency-key"),
       headers.get("authorization"),
       headers.get("apikey"),
+      headers.get("x-shop"),
     ]),
-    [["/emails", "own", "k", null, null]],
+    [["/emails", "own", "k", null, null, null]],
   );
   const seen = ({ requests }: typeof database) =>
     requests.map(({ url, headers, body }) => [
@@ -105,17 +106,25 @@ Deno.test("each call goes to whom it is for, with the credentials that are their
       headers.get("authorization"),
       headers.get("apikey"),
       headers.get("content-type"),
+      headers.get("x-shop"),
       body,
     ]);
   assert.deepEqual(seen(database), [
-    ["/rest/v1/rpc/begin", USER, "k", "application/json", "{}"],
-    ["/rest/v1/rpc/store", USER, "k", "application/json", '{"p_id":1}'],
+    ["/rest/v1/rpc/begin", USER, "k", "application/json", "berlin", "{}"],
+    [
+      "/rest/v1/rpc/store",
+      USER,
+      "k",
+      "application/json",
+      "berlin",
+      '{"p_id":1}',
+    ],
   ]);
   const form = "application/x-www-form-urlencoded";
   assert.deepEqual(seen(provider), [
-    ["/v1/intents", "Bearer secret", null, form, "a=1&b=%C3%BC"],
-    ["/v1/intents", "Bearer secret", null, form, "a=1&b=%C3%BC"],
-    ["/v1/intents/pi_1", "Bearer secret", null, null, ""],
+    ["/v1/intents", "Bearer secret", null, form, null, "a=1&b=%C3%BC"],
+    ["/v1/intents", "Bearer secret", null, form, null, "a=1&b=%C3%BC"],
+    ["/v1/intents/pi_1", "Bearer secret", null, null, null, ""],
   ]);
 });
 

@@ -77,14 +77,17 @@ pub(crate) fn head(request: &Value) -> String {
         line("contentType"),
         line("authorization"),
     ];
+    let marked = |value: &Value| {
+        let text = value.as_text();
+        text.map_or_else(String::new, |text| format!("={text}"))
+    };
+    let shop = marked(request.get("shop").unwrap_or(&Value::Null));
     // Only where the function is conditional.
-    let guard = request.get("ifMatch").map(|guard| {
-        let guard = guard.as_text();
-        guard.map_or_else(String::new, |guard| format!("={guard}"))
-    });
+    let guard = request.get("ifMatch").map(marked);
     let key = text(request, "idempotencyKey");
     lines
         .into_iter()
+        .chain([shop])
         .chain(guard)
         .chain(key)
         .collect::<Vec<_>>()

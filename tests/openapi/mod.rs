@@ -20,14 +20,19 @@ use uuid::Uuid;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/examples.json");
 
-/// What a stack in good health does not answer. The corpus of recorded exchanges has them, but for a
-/// function that is not set up.
-const OF_ILL_HEALTH: [&str; 7] = [
+/// What a stack in good health does not answer, and of one shop. The corpus of recorded exchanges has them, but for a
+/// function that is not set up, and for what is said of shops.
+const OF_ILL_HEALTH: [&str; 12] = [
     "FORBIDDEN",
     "INTERNAL",
     "ISOLATION_LEVEL_UNSUPPORTED",
     "MISCONFIGURED",
     "READ_ONLY",
+    "SHOP_BUSY",
+    "SHOP_CLOSED",
+    "SHOP_FORBIDDEN",
+    "SHOP_MOVING",
+    "SHOP_UNKNOWN",
     "UPSTREAM_UNAVAILABLE",
     "UPSTREAM_TIMEOUT",
 ];

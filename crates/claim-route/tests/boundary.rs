@@ -263,11 +263,22 @@ fn details_come_back_as_they_were_raised() {
 
 #[wasm_bindgen_test]
 fn a_key_may_be_empty_and_that_is_not_absent() {
-    let head = format!("POST\nid\n\napplication/json\n{USER}");
+    let head = format!("POST\nid\n\napplication/json\n{USER}\n");
     let step = claim_route::begin(&head, "{}".into(), 0.0, 1.0).into();
     assert!(get(&step, "0").is_truthy(), "a call");
     let step = claim_route::begin(&format!("{head}\n"), "{}".into(), 0.0, 1.0).into();
     assert!(text(&step, "3").contains("/headers/idempotency-key"));
+}
+
+#[wasm_bindgen_test]
+fn a_shop_may_be_named_and_has_to_be_one_then() {
+    let head = format!("POST\nid\n\napplication/json\n{USER}\n");
+    for (line, is_good) in [("", true), ("=7", true), ("=berlin", true), ("=", false)] {
+        let step = claim_route::begin(&format!("{head}{line}"), "{}".into(), 0.0, 1.0).into();
+        assert_eq!(get(&step, "0").is_truthy(), is_good, "{line:?}");
+        let told = is_good || text(&step, "3").contains("/headers/x-shop");
+        assert!(told, "{line:?}");
+    }
 }
 
 #[wasm_bindgen_test]

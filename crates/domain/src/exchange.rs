@@ -18,6 +18,7 @@ use crate::third_party::{
     Asks, Body, Branch, MAX_CALLS, MOST_PATIENCE_MS, Next, NextCall, Target, ThirdParty, Turn, told,
 };
 use crate::upstream::{Answer, Cause, Failure, Outcome, Verdict, judge};
+use std::borrow::Cow;
 
 /// What the driver of an exchange has to do next.
 #[derive(Clone, Debug, PartialEq)]
@@ -514,6 +515,9 @@ fn prepare<C: Codec>(
             prepare_fields(codec, request, keyed, conditional, routed, read)
         }
         Takes::Signed { arguments, .. } => {
+            if let Some(problem) = shop_problem(request) {
+                return Err(invalid(vec![problem]));
+            }
             let body = body_of(request)?.map_or_else(String::new, |body| codec.take(body));
             // No text of the database can hold it, so nobody can have signed it for us.
             if body.contains('\0') {
@@ -534,7 +538,32 @@ fn of_the_whole(message: &str) -> Refusal {
         pointer: String::new(),
         message: message.to_owned(),
     };
-    (Code::ValidationFailed, fields::details(vec![problem]))
+    invalid(vec![problem])
+}
+
+/// The refusal of a request that has these problems.
+fn invalid(problems: Vec<Problem>) -> Refusal {
+    (Code::ValidationFailed, fields::details(problems))
+}
+
+/// What is wrong with the header that says which shop is meant.
+fn shop_problem<Text>(request: &Request<'_, Text>) -> Option<Problem> {
+    let message = "must be the id or the handle of a shop";
+    header_problem("/headers/x-shop", &request.shop, http::is_shop, message)
+}
+
+/// What is wrong with a header, if it is there.
+fn header_problem(
+    pointer: &str,
+    value: &Option<Cow<'_, str>>,
+    is_good: fn(&str) -> bool,
+    message: &str,
+) -> Option<Problem> {
+    let is_bad = !is_good(value.as_deref()?);
+    is_bad.then(|| Problem {
+        pointer: pointer.to_owned(),
+        message: message.to_owned(),
+    })
 }
 
 /// The body, if it could be read.
@@ -574,27 +603,22 @@ fn prepare_fields<C: Codec>(
     if conditional {
         fields.take_if_match(request.if_match.as_deref());
     }
-    let read = read(fields);
-    let key = request.idempotency_key.as_deref();
-    let key_problem = key
-        .is_some_and(|key| !http::is_idempotency_key(key))
-        .then(|| Problem {
-            pointer: "/headers/idempotency-key".to_owned(),
-            message: "must have 1 to 255 printable ASCII characters".to_owned(),
-        });
-    match (read, key_problem) {
-        (Ok(arguments), None) => Ok(match key {
+    let mut problems = Vec::new();
+    let read = read(fields).map_err(|found| problems = found);
+    let key = &request.idempotency_key;
+    problems.extend(header_problem(
+        "/headers/idempotency-key",
+        key,
+        http::is_idempotency_key,
+        "must have 1 to 255 printable ASCII characters",
+    ));
+    problems.extend(shop_problem(request));
+    match read {
+        Ok(arguments) if problems.is_empty() => Ok(match key {
             Some(key) if keyed => arguments.with_idempotency_key(key),
             _ => arguments,
         }),
-        (read, key_problem) => {
-            let problems = read
-                .err()
-                .unwrap_or_default()
-                .into_iter()
-                .chain(key_problem);
-            Err((Code::ValidationFailed, fields::details(problems.collect())))
-        }
+        _ => Err(invalid(problems)),
     }
 }
 
@@ -730,6 +754,43 @@ mod tests {
         Request {
             request_id: Some("id".into()),
             ..head
+        }
+    }
+
+    #[test]
+    fn every_function_refuses_a_shop_that_none_can_be_called() {
+        let signed_in = "Bearer e30.eyJzdWIiOiJiMDAwMDAwMC0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDEiLCJyb2xlIjoiYXV0aGVudGljYXRlZCJ9.c2ln";
+        for function in crate::FUNCTIONS {
+            let step = |shop: Option<&'static str>, key: &'static str| {
+                let request = Request {
+                    authorization: Some(signed_in.into()),
+                    content_type: Some("application/json".into()),
+                    shop: shop.map(Into::into),
+                    idempotency_key: Some(key.into()),
+                    body: Some(function.told.samples[0].body.to_owned()),
+                    body_fault: None,
+                    ..request("POST")
+                };
+                begin(function, &SerdeJson, request)
+            };
+            let Step::Call(without) = step(None, "key") else {
+                panic!("{} refuses its sample", function.name)
+            };
+            for good in ["1", "7", "berlin"] {
+                // It is the shim that passes it on.
+                assert_eq!(step(Some(good), "key"), Step::Call(without.clone()));
+            }
+            for (bad, key) in [("", "key"), ("Berlin", "key"), ("7, 8", "")] {
+                let Step::Reply(reply) = step(Some(bad), key) else {
+                    panic!("{} takes the shop {bad:?}", function.name)
+                };
+                let body = reply.body.unwrap_or_default();
+                assert_eq!(reply.status, 400, "{body}");
+                assert!(body.contains(r#""pointer":"/headers/x-shop""#), "{body}");
+                // All that is wrong is told at once.
+                let told = body.contains("/headers/idempotency-key");
+                assert_eq!(told, key.is_empty() && function.is_for_users(), "{body}");
+            }
         }
     }
 

@@ -17,7 +17,7 @@ const PREFLIGHT_MAX_AGE: &str = "86400";
 const ALLOWED_METHODS: &str = "POST, OPTIONS";
 const ROUTED_METHODS: &str = "POST, PUT, OPTIONS";
 /// Those of ours; those that supabase-js sends: by itself, for a region, and for a trace that the page has begun.
-const ALLOWED_HEADERS: &str = "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id, x-retry-count, x-region, traceparent, tracestate, baggage, if-match";
+const ALLOWED_HEADERS: &str = "authorization, x-client-info, apikey, content-type, idempotency-key, x-request-id, x-retry-count, x-region, traceparent, tracestate, baggage, if-match, x-shop";
 const EXPOSED_HEADERS: &str = "idempotent-replayed, retry-after, x-request-id, etag";
 
 /// What every answer with a body has in common.
@@ -40,6 +40,9 @@ pub struct Request<'a, Text = String> {
     pub content_type: Option<Cow<'a, str>>,
     /// The header `x-request-id`.
     pub request_id: Option<Cow<'a, str>>,
+    /// The header `x-shop`; where a function takes a signed text, whose sender may have no say in its headers, else the
+    /// query parameter `shop`. The shim passes it on to the database.
+    pub shop: Option<Cow<'a, str>>,
     /// The header `if-match`, where the function is [`crate::function::Function::is_conditional`].
     pub if_match: Option<Cow<'a, str>>,
     /// The header `idempotency-key`.
@@ -58,8 +61,8 @@ pub struct Request<'a, Text = String> {
 
 impl<'a, Text> Request<'a, Text> {
     /// Reads a request by its head, a text with a line for each of: the method, a fresh id, and the headers
-    /// `x-request-id`, `content-type`, `authorization` (or the signature's), `if-match` behind a `=` where the function is
-    /// `conditional`, and `idempotency-key`. An absent header is an empty line, but
+    /// `x-request-id`, `content-type`, `authorization` (or the signature's), `x-shop` behind a `=`, `if-match` behind another
+    /// where the function is `conditional`, and `idempotency-key`. An absent header is an empty line, but
     /// for the last one, which is no line: a key may be empty, and is refused then. No header has a line end in it.
     pub fn read(
         head: &'a str,
@@ -69,18 +72,17 @@ impl<'a, Text> Request<'a, Text> {
         budget_ms: f64,
     ) -> Self {
         let mut lines = head.split('\n');
-        let mut line = || lines.next().map(Cow::from);
+        let mut line = || lines.next();
+        let marked = |line: Option<&'a str>| line?.strip_prefix('=').map(Cow::from);
         Request {
-            method: line().unwrap_or_default(),
-            id: line().unwrap_or_default(),
-            request_id: line(),
-            content_type: line(),
-            authorization: line(),
-            if_match: conditional
-                .then(&mut line)
-                .flatten()
-                .and_then(|line| Some(line.strip_prefix('=')?.to_owned().into())),
-            idempotency_key: line(),
+            method: line().unwrap_or_default().into(),
+            id: line().unwrap_or_default().into(),
+            request_id: line().map(Cow::from),
+            content_type: line().map(Cow::from),
+            authorization: line().map(Cow::from),
+            shop: marked(line()),
+            if_match: conditional.then(&mut line).and_then(marked),
+            idempotency_key: line().map(Cow::from),
             body_fault: body.as_ref().err().copied(),
             body: body.ok(),
             came_ms,
@@ -125,6 +127,18 @@ pub fn request_id(given: Option<&str>, fresh: &str) -> String {
 /// Whether a key may name a submission: 1 to 255 printable ASCII characters.
 pub fn is_idempotency_key(key: &str) -> bool {
     (1..=255).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+}
+
+/// Whether a text may name a shop: by its id, or by its handle.
+pub fn is_shop(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    match bytes.next() {
+        Some(b'1'..=b'9') => name.len() <= 9 && bytes.all(|byte| byte.is_ascii_digit()),
+        Some(b'a'..=b'z') => {
+            name.len() <= 63 && bytes.all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        }
+        _ => false,
+    }
 }
 
 /// Whether a `content-type` header says JSON.
@@ -225,19 +239,64 @@ mod tests {
     #[test]
     fn a_head_has_its_lines_in_order_and_an_absent_key_is_none() {
         let read = |head| Request::read(head, false, Ok(String::new()), 1.0, 2.0);
-        let request = read("POST\nfresh\nid\ntext/plain\nBearer x\n");
+        let request = read("POST\nfresh\nid\ntext/plain\nBearer x\n\n");
         assert_eq!(request.method, "POST");
         assert_eq!(request.id, "fresh");
         assert_eq!(request.request_id.as_deref(), Some("id"));
         assert_eq!(request.content_type.as_deref(), Some("text/plain"));
         assert_eq!(request.authorization.as_deref(), Some("Bearer x"));
+        assert_eq!(request.shop, None);
         assert_eq!(request.idempotency_key.as_deref(), Some(""));
-        assert_eq!(read("POST\nfresh\n\n\n").idempotency_key, None);
+        assert_eq!(read("POST\nfresh\n\n\n\n").idempotency_key, None);
+    }
+
+    #[test]
+    fn a_shop_may_be_empty_and_that_is_not_absent() {
+        for (line, shop) in [("", None), ("=", Some("")), ("=7", Some("7"))] {
+            for (conditional, rest) in [(false, "key"), (true, "=\"5\"\nkey")] {
+                let head = format!("POST\nfresh\nid\n\nBearer x\n{line}\n{rest}");
+                let request = Request::read(&head, conditional, Ok(String::new()), 1.0, 2.0);
+                assert_eq!(request.shop.as_deref(), shop, "{line:?}");
+                assert_eq!(request.idempotency_key.as_deref(), Some("key"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_shop_is_named_by_its_id_or_its_handle() {
+        let longest = format!("s{}", "-".repeat(62));
+        for good in ["1", "7", "100", "999999999", "b", "berlin", "b-2", &longest] {
+            assert!(is_shop(good), "{good}");
+        }
+        let longer = format!("{longest}x");
+        for bad in [
+            "",
+            "0",
+            "07",
+            "-1",
+            "1000000000",
+            "7a",
+            "7-",
+            "7, 8",
+            " 7",
+            "7 ",
+            "7\n",
+            "-b",
+            "Berlin",
+            "bErlin",
+            "b_2",
+            "b.2",
+            "köln",
+            "b,c",
+            &longer,
+        ] {
+            assert!(!is_shop(bad), "{bad:?}");
+        }
     }
 
     #[test]
     fn a_guard_is_read_where_the_function_has_any_and_may_be_empty() {
-        let head = "POST\nfresh\nid\n\nBearer x\n";
+        let head = "POST\nfresh\nid\n\nBearer x\n\n";
         for (line, guard, key) in [
             ("", None, None),
             ("\nkey", None, Some("key")),

@@ -33,6 +33,7 @@ impl Request<'static> {
             authorization: text(value, "authorization").map(Into::into),
             content_type: text(value, "contentType").map(Into::into),
             request_id: text(value, "requestId").map(Into::into),
+            shop: text(value, "shop").map(Into::into),
             if_match: text(value, "ifMatch").map(Into::into),
             idempotency_key: text(value, "idempotencyKey").map(Into::into),
             body: text(value, "body"),

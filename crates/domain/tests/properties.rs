@@ -44,7 +44,7 @@ fn request() -> impl Strategy<Value = Request<'static>> {
         prop_oneof![8 => Just("POST".to_owned()), 1 => Just("OPTIONS".to_owned()), 1 => any::<String>()],
         prop_oneof![8 => Just(Some(USER.to_owned())), 1 => any::<Option<String>>(), 1 => "Bearer .{0,20}\\..{0,40}\\..{0,9}".prop_map(Some)],
         prop_oneof![8 => Just(Some("application/json".to_owned())), 1 => any::<Option<String>>()],
-        (any::<Option<String>>(), prop_oneof![4 => Just(None), 1 => Just(Some("\"5\"".to_owned())), 1 => any::<Option<String>>()], prop_oneof![Just(None), any::<Option<String>>(), Just(Some("key-1".to_owned()))]),
+        (any::<Option<String>>(), prop_oneof![4 => Just(None), 1 => Just(Some("berlin".to_owned())), 1 => any::<Option<String>>()], prop_oneof![4 => Just(None), 1 => Just(Some("\"5\"".to_owned())), 1 => any::<Option<String>>()], prop_oneof![Just(None), any::<Option<String>>(), Just(Some("key-1".to_owned()))]),
         body(),
         prop_oneof![
             8 => Just(None),
@@ -53,11 +53,12 @@ fn request() -> impl Strategy<Value = Request<'static>> {
             1 => Just(Some(BodyFault::Aborted)),
         ],
     )
-        .prop_map(|(method, authorization, content_type, (request_id, if_match, idempotency_key), body, body_fault)| Request {
+        .prop_map(|(method, authorization, content_type, (request_id, shop, if_match, idempotency_key), body, body_fault)| Request {
             method: method.into(),
             authorization: authorization.map(Into::into),
             content_type: content_type.map(Into::into),
             request_id: request_id.map(Into::into),
+            shop: shop.map(Into::into),
             if_match: if_match.map(Into::into),
             idempotency_key: idempotency_key.map(Into::into),
             body: body_fault.is_none().then_some(body),

@@ -125,6 +125,7 @@ fn request(body: &str) -> Request<'static> {
         authorization: Some(USER.into()),
         content_type: Some("application/json".into()),
         request_id: Some("an-id".into()),
+        shop: None,
         if_match: None,
         idempotency_key: None,
         body: Some(body.to_owned()),

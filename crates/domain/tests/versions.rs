@@ -82,6 +82,7 @@ fn set_request(again: bool) -> Request<'static> {
         authorization: Some(USER.into()),
         content_type: Some("application/json".into()),
         request_id: Some("an-id".into()),
+        shop: None,
         if_match: Some("\"5\"".into()),
         idempotency_key: Some("key".into()),
         body: Some(format!(r#"{{"again":{again}}}"#)),

@@ -47,7 +47,8 @@ macro_rules! export {
 
         /// Takes a request that came at `came_ms`, in milliseconds since 1970. `head` has a line for each of: the method,
         /// a fresh id, and the headers `x-request-id`, `content-type`, `authorization` (or the profile's
-        /// `signatureHeader`), if the profile says `conditional` `if-match` behind a `=`, and, unless it is absent, `idempotency-key`.
+        /// `signatureHeader`), `x-shop` behind a `=`, if the profile says `conditional` `if-match` behind another, and, unless
+        /// it is absent, `idempotency-key`.
         #[wasm_bindgen]
         pub fn begin(head: &str, body: JsString, came_ms: f64, budget_ms: f64) -> Step {
             $crate::exchange::begin(&FUNCTION, head, Ok(body), came_ms, budget_ms)

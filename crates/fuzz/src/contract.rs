@@ -69,6 +69,11 @@ pub(crate) fn call(
         "times are positive",
         (call.delay_ms, call.timeout_ms),
     )?;
+    hold(
+        request.shop.as_deref().is_none_or(names_a_shop),
+        "only what names a shop reaches the database",
+        &request.shop,
+    )?;
     let end = elapsed + call.delay_ms + call.timeout_ms;
     hold(end <= BUDGET, "a call ends within the budget", end)?;
     // What a later call sends is the function's own to check.
@@ -104,6 +109,16 @@ pub(crate) fn call(
         "a key that was sent is passed on",
         posted,
     )
+}
+
+/// An id without a zero before it, or a handle.
+fn names_a_shop(name: &str) -> bool {
+    let of = |letters: &str| name.chars().all(|letter| letters.contains(letter));
+    let is_id = name.len() <= 9 && !name.starts_with('0') && of("0123456789");
+    let is_handle = name.len() <= 63
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && of("abcdefghijklmnopqrstuvwxyz0123456789-");
+    !name.is_empty() && (is_id || is_handle)
 }
 
 /// What a signed text becomes: itself, and its signature, whatever stands in them, in so many arguments.

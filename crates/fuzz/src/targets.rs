@@ -294,6 +294,7 @@ fn request(value: &Value) -> Request<'static> {
         authorization: text("authorization"),
         content_type: text("contentType"),
         request_id: text("requestId"),
+        shop: text("shop"),
         if_match: text("ifMatch"),
         idempotency_key: text("idempotencyKey"),
         body,
@@ -364,6 +365,7 @@ fn size_of(request: &Request) -> usize {
         &request.authorization,
         &request.content_type,
         &request.request_id,
+        &request.shop,
         &request.if_match,
         &request.idempotency_key,
     ];

@@ -792,7 +792,7 @@ fn preflight() -> Response {
         (
             ACCESS_CONTROL_ALLOW_HEADERS,
             "apikey, authorization, cache-control, content-type, range, x-client-info, x-metadata, x-region, \
-             x-supabase-api-version, x-upsert, traceparent, tracestate, baggage",
+             x-shop, x-supabase-api-version, x-upsert, traceparent, tracestate, baggage",
         ),
         (ACCESS_CONTROL_MAX_AGE, "3600"),
     ] {

@@ -314,6 +314,7 @@ export interface components {
                 lines: unknown;
             }[] | null;
         } | null;
+        WebhookEndpoint: string[] | null;
         /** @description How PostgREST tells a refusal: docs/api.md, Errors of an RPC. */
         Refusal: {
             /** @description PT and the HTTP status, or PostgREST's or Postgres's own code. */
@@ -452,7 +453,7 @@ export interface components {
             create_picking_session: components["schemas"]["Json"];
             create_webhook_endpoint: {
                 success: boolean;
-                endpoint: unknown;
+                endpoint: components["schemas"]["WebhookEndpoint"];
                 secret: string | null;
             };
             debit_wallet: components["schemas"]["Json"];
@@ -559,11 +560,11 @@ export interface components {
             list_wallet_movements: {
                 success: boolean;
                 wallet: unknown;
-                movements: unknown[];
+                movements: (string[] | null)[];
             };
             list_webhook_endpoints: {
                 success: boolean;
-                endpoints: unknown[];
+                endpoints: components["schemas"]["WebhookEndpoint"][];
             };
             log_position: {
                 success: boolean;
@@ -611,7 +612,7 @@ export interface components {
                 success: boolean;
                 order: unknown;
                 promo_code: unknown;
-                payments: unknown[];
+                payments: (string[] | null)[];
                 stock_movements: unknown[];
                 wallet_movements: (string[] | null)[];
                 deliveries: {
@@ -781,7 +782,7 @@ export interface components {
             };
             roll_webhook_secret: {
                 success: boolean;
-                endpoint: unknown;
+                endpoint: components["schemas"]["WebhookEndpoint"];
                 secret: string | null;
                 /** Format: date-time */
                 previous_valid_until: string | null;
@@ -934,7 +935,7 @@ export interface components {
             };
             update_webhook_endpoint: {
                 success: boolean;
-                endpoint: unknown;
+                endpoint: components["schemas"]["WebhookEndpoint"];
             };
             validate_promo: components["schemas"]["Json"];
             void_sale: {

@@ -977,7 +977,7 @@ export interface components {
         };
         /** @description Any JSON whose texts have no NUL. */
         Json: Json;
-        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["DeliverSecretInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["ReturnNotAllowedError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["CustomerNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["ParkedSaleNotFoundError"] | components["schemas"]["ApprovalNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["SessionNotFoundError"] | components["schemas"]["PackingLineNotFoundError"] | components["schemas"]["WebhookEndpointNotFoundError"] | components["schemas"]["DeliveryNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["CustomersDifferError"] | components["schemas"]["ContactTakenError"] | components["schemas"]["CustomerLinkedError"] | components["schemas"]["InsufficientPointsError"] | components["schemas"]["WalletUnlinkedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["ReturnExceedsSoldError"] | components["schemas"]["RefundExceedsPaidError"] | components["schemas"]["ParkedSaleTakenError"] | components["schemas"]["ParkedSaleEndedError"] | components["schemas"]["SaleVoidedError"] | components["schemas"]["SaleReturnedError"] | components["schemas"]["SessionStateConflictError"] | components["schemas"]["OrderInSessionError"] | components["schemas"]["OrderNotPackableError"] | components["schemas"]["AlreadyFullyPackedError"] | components["schemas"]["NoUnitsToPackError"] | components["schemas"]["NothingPackedError"] | components["schemas"]["NotFullyPackedError"] | components["schemas"]["PackingConflictError"] | components["schemas"]["WrongItemError"] | components["schemas"]["PickClaimedError"] | components["schemas"]["NothingToPickError"] | components["schemas"]["PickExceedsNeededError"] | components["schemas"]["NothingPickedError"] | components["schemas"]["WebhookEndpointInactiveError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["ReadOnlyError"] | components["schemas"]["UpstreamTimeoutError"];
+        Error: components["schemas"]["ValidationFailedError"] | components["schemas"]["WebhookSignatureInvalidError"] | components["schemas"]["DeliverSecretInvalidError"] | components["schemas"]["UnauthenticatedError"] | components["schemas"]["InsufficientFundsError"] | components["schemas"]["ForbiddenError"] | components["schemas"]["ShopForbiddenError"] | components["schemas"]["ShopClosedError"] | components["schemas"]["NotADriverError"] | components["schemas"]["DiscountNotAllowedError"] | components["schemas"]["ReturnNotAllowedError"] | components["schemas"]["ShopUnknownError"] | components["schemas"]["DriverNotFoundError"] | components["schemas"]["BatchNotFoundError"] | components["schemas"]["ProductNotFoundError"] | components["schemas"]["OrderNotFoundError"] | components["schemas"]["UserNotFoundError"] | components["schemas"]["TransferNotFoundError"] | components["schemas"]["ProductCodeNotFoundError"] | components["schemas"]["InventoryNotFoundError"] | components["schemas"]["LocationNotFoundError"] | components["schemas"]["StockTransferNotFoundError"] | components["schemas"]["PaymentNotFoundError"] | components["schemas"]["PromoNotFoundError"] | components["schemas"]["FindingNotFoundError"] | components["schemas"]["CustomerNotFoundError"] | components["schemas"]["RegisterNotFoundError"] | components["schemas"]["ShiftNotFoundError"] | components["schemas"]["SaleNotFoundError"] | components["schemas"]["ParkedSaleNotFoundError"] | components["schemas"]["ApprovalNotFoundError"] | components["schemas"]["BarcodeNotFoundError"] | components["schemas"]["SessionNotFoundError"] | components["schemas"]["PackingLineNotFoundError"] | components["schemas"]["WebhookEndpointNotFoundError"] | components["schemas"]["DeliveryNotFoundError"] | components["schemas"]["MethodNotAllowedError"] | components["schemas"]["BatchUnavailableError"] | components["schemas"]["BatchFinishedError"] | components["schemas"]["NoBatchAvailableError"] | components["schemas"]["DriverBusyError"] | components["schemas"]["LeaseExpiredError"] | components["schemas"]["BatchNotHeldError"] | components["schemas"]["NotAGuestError"] | components["schemas"]["AccountNeededError"] | components["schemas"]["InsufficientInventoryError"] | components["schemas"]["ProductCustomerLimitError"] | components["schemas"]["ReservationLimitError"] | components["schemas"]["ProductCodeNotDeliveredError"] | components["schemas"]["ProductCodeReplacedError"] | components["schemas"]["StockChangedError"] | components["schemas"]["StockNotRelativeError"] | components["schemas"]["PriceChangedError"] | components["schemas"]["CartAlreadyOrderedError"] | components["schemas"]["TooManyOpenOrdersError"] | components["schemas"]["TooManyPaymentAttemptsError"] | components["schemas"]["StockLimitExceededError"] | components["schemas"]["OrderNotCancellableError"] | components["schemas"]["OrderStateConflictError"] | components["schemas"]["RefundExceedsOrderError"] | components["schemas"]["ShipmentExceedsOrderError"] | components["schemas"]["OrderOwnerGoneError"] | components["schemas"]["WalletOwnerGoneError"] | components["schemas"]["UserHasObligationsError"] | components["schemas"]["TooManyProofsError"] | components["schemas"]["VersionConflictError"] | components["schemas"]["TransferExceededError"] | components["schemas"]["TransferEndedError"] | components["schemas"]["RefundExceedsPaymentError"] | components["schemas"]["PromoExhaustedError"] | components["schemas"]["PromoAlreadyAppliedError"] | components["schemas"]["PromoChangedError"] | components["schemas"]["FindingNotCorrectableError"] | components["schemas"]["FindingResolvedError"] | components["schemas"]["CustomersDifferError"] | components["schemas"]["ContactTakenError"] | components["schemas"]["CustomerLinkedError"] | components["schemas"]["InsufficientPointsError"] | components["schemas"]["WalletUnlinkedError"] | components["schemas"]["ShiftNotOpenError"] | components["schemas"]["ShiftAlreadyOpenError"] | components["schemas"]["ShiftClosedError"] | components["schemas"]["CashExceededError"] | components["schemas"]["StockElsewhereError"] | components["schemas"]["TenderReferenceUsedError"] | components["schemas"]["ReturnExceedsSoldError"] | components["schemas"]["RefundExceedsPaidError"] | components["schemas"]["ParkedSaleTakenError"] | components["schemas"]["ParkedSaleEndedError"] | components["schemas"]["SaleVoidedError"] | components["schemas"]["SaleReturnedError"] | components["schemas"]["SessionStateConflictError"] | components["schemas"]["OrderInSessionError"] | components["schemas"]["OrderNotPackableError"] | components["schemas"]["AlreadyFullyPackedError"] | components["schemas"]["NoUnitsToPackError"] | components["schemas"]["NothingPackedError"] | components["schemas"]["NotFullyPackedError"] | components["schemas"]["PackingConflictError"] | components["schemas"]["WrongItemError"] | components["schemas"]["PickClaimedError"] | components["schemas"]["NothingToPickError"] | components["schemas"]["PickExceedsNeededError"] | components["schemas"]["NothingPickedError"] | components["schemas"]["WebhookEndpointInactiveError"] | components["schemas"]["PromoExpiredError"] | components["schemas"]["BodyTooLargeError"] | components["schemas"]["UnsupportedMediaTypeError"] | components["schemas"]["PaymentRefusedError"] | components["schemas"]["IdempotencyKeyReusedError"] | components["schemas"]["ProductOrderLimitError"] | components["schemas"]["ProductNotReservableError"] | components["schemas"]["PaymentMethodNotAllowedError"] | components["schemas"]["ShippingMethodNotAvailableError"] | components["schemas"]["MixedCurrenciesError"] | components["schemas"]["CurrencyMismatchError"] | components["schemas"]["PromoNotApplicableError"] | components["schemas"]["PromoNotStartedError"] | components["schemas"]["UnderpaidError"] | components["schemas"]["OverpaidError"] | components["schemas"]["TooManyAttemptsError"] | components["schemas"]["InternalError"] | components["schemas"]["MisconfiguredError"] | components["schemas"]["IsolationLevelUnsupportedError"] | components["schemas"]["UpstreamUnavailableError"] | components["schemas"]["ReadOnlyError"] | components["schemas"]["ShopMovingError"] | components["schemas"]["ShopBusyError"] | components["schemas"]["UpstreamTimeoutError"];
         /** @description The request is not valid. */
         ValidationFailedError: {
             /** @constant */
@@ -1142,6 +1142,54 @@ export interface components {
             retryable: false;
             request_id: string;
         };
+        /** @description This account works in another shop. */
+        ShopForbiddenError: {
+            /** @constant */
+            error: "SHOP_FORBIDDEN";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SHOP_FORBIDDEN";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                shop: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example An account with a role works in the shop that its app_metadata.shop_id names, in shop 1 without one.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description This shop is closed. */
+        ShopClosedError: {
+            /** @constant */
+            error: "SHOP_CLOSED";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SHOP_CLOSED";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                shop: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Open it with set_shop.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
         /** @description This user is not an active driver. */
         NotADriverError: {
             /** @constant */
@@ -1226,6 +1274,31 @@ export interface components {
             /**
              * @description What to do next.
              * @example Name the sale and line by which they were sold, or let a manager take them back.
+             */
+            hint: string | null;
+            /** @constant */
+            retryable: false;
+            request_id: string;
+        };
+        /** @description There is no such shop. */
+        ShopUnknownError: {
+            /** @constant */
+            error: "SHOP_UNKNOWN";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SHOP_UNKNOWN";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                /** @description As the request calls it. */
+                shop: string;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Check the header x-shop: it is the id or the handle of a shop.
              */
             hint: string | null;
             /** @constant */
@@ -4671,6 +4744,53 @@ export interface components {
             hint: string | null;
             /** @constant */
             retryable: false;
+            request_id: string;
+        };
+        /** @description This shop is being moved to another database. */
+        ShopMovingError: {
+            /** @constant */
+            error: "SHOP_MOVING";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SHOP_MOVING";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                shop: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Send the same request again.
+             */
+            hint: string | null;
+            retryable: boolean;
+            request_id: string;
+        };
+        /** @description This shop has as many requests under way as it may have. */
+        ShopBusyError: {
+            /** @constant */
+            error: "SHOP_BUSY";
+            /**
+             * @description What to branch on; the same as `error`.
+             * @constant
+             */
+            code: "SHOP_BUSY";
+            /** @description What happened, for a person. */
+            message: string;
+            /** @description What is known about it. */
+            details: {
+                shop: number;
+                requests_at_once: number;
+            } | null;
+            /**
+             * @description What to do next.
+             * @example Send the same request again; set_shop changes requests_at_once.
+             */
+            hint: string | null;
+            retryable: boolean;
             request_id: string;
         };
         /** @description No answer came, so the outcome is not known. */

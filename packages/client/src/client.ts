@@ -8,7 +8,13 @@ import { Reads, type Replica } from "./replica.ts";
 import { type Limits, persist } from "./retry.ts";
 import type { Functions } from "./rpcs.ts";
 import type { Submission } from "./submission.ts";
-import { callFunction, callRpc, type Supabase } from "./transport.ts";
+import {
+  callFunction,
+  callRpc,
+  inShop,
+  type Shop,
+  type Supabase,
+} from "./transport.ts";
 import type {
   Batch,
   BatchAction,
@@ -25,6 +31,11 @@ import type {
 
 /** How all calls are made. */
 export interface InterlockOptions extends Pick<CallOptions, "budgetMs"> {
+  /**
+   * Which shop all calls are about, by its id or its handle, where an installation serves many. Unless it says otherwise that
+   * which the token is bound to, or shop 1.
+   */
+  shop?: Shop;
   /**
    * Where database functions are called that only read, but for those of which this client has just written something that is not
    * there yet. The primary, too, is read from wherever the replica does not answer.
@@ -66,9 +77,13 @@ export class Interlock {
   );
 
   constructor(supabase: Supabase, options: InterlockOptions = {}) {
-    this.#supabase = supabase;
+    const { replica, shop } = options;
+    this.#supabase = inShop(supabase, shop);
     this.#budgetMs = options.budgetMs ?? 30_000;
-    this.#reads = options.replica && new Reads(supabase, options.replica);
+    this.#reads = replica && new Reads(this.#supabase, {
+      ...replica,
+      supabase: inShop(replica.supabase, shop),
+    });
   }
 
   /** Says that something was written past this client: what it reads next has that, also from a replica. */

@@ -1,6 +1,6 @@
 /** What changes while it is looked at: heard on a private channel of Realtime, read again whenever something may have been missed. */
 import type { SupabaseClient } from "@supabase/supabase-js";
-import { callRpc } from "./transport.ts";
+import { about, callRpc, inShop, type Shop } from "./transport.ts";
 import { persist } from "./retry.ts";
 import type { Row } from "./types.ts";
 
@@ -19,8 +19,10 @@ export interface Message {
   payload: any;
 }
 
-/** How often it is read. */
+/** How often it is read, and where. */
 export interface FollowOptions {
+  /** The shop that it is in, by its id or its handle; shop 1 unless it says otherwise. By a handle nothing can be heard, and it is read. */
+  shop?: Shop;
   /** Milliseconds between two reads while nothing can be heard; 2 000 unless it says otherwise. */
   pollMs?: number;
 }
@@ -46,7 +48,7 @@ const BUDGET_MS = 15_000;
 export function follow(
   supabase: Listening,
   topic: string,
-  { read, hear, pollMs = POLL_MS }: Follower,
+  { read, hear, shop, pollMs = POLL_MS }: Follower,
 ): () => void {
   let [over, live, reading, again] = [false, false, false, false];
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -67,7 +69,7 @@ export function follow(
     timer = setTimeout(look, live ? Math.max(READ_ANYWAY_MS, pollMs) : pollMs);
   };
 
-  const leave = tuneIn(supabase, topic, {
+  const leave = tuneIn(supabase, topicIn(shop, topic), {
     hear(message) {
       if (hear(message, reading)) void look();
     },
@@ -84,6 +86,13 @@ export function follow(
   };
 }
 
+/** What a topic is called in a shop. What only knows a shop's handle cannot tell, and would hear another shop's. */
+function topicIn(shop: Shop = 1, topic: string): string | undefined {
+  const id = String(shop);
+  if (id === "1") return topic;
+  return /^\d+$/.test(id) ? `${topic}@${id}` : undefined;
+}
+
 interface Listener {
   hear(message: Message): void;
   /** It can be heard from now on, or not any more. */
@@ -93,8 +102,12 @@ interface Listener {
 /** The channels of each client: supabase-js has one for a topic, however many listen. */
 const channels = new WeakMap<object, Map<string, Channel>>();
 
-function tuneIn(supabase: Listening, topic: string, listener: Listener) {
-  if (!supabase.channel) return () => {};
+function tuneIn(
+  supabase: Listening,
+  topic: string | undefined,
+  listener: Listener,
+) {
+  if (!supabase.channel || topic === undefined) return () => {};
   const own = channels.get(supabase) ?? new Map<string, Channel>();
   channels.set(supabase, own);
   const channel = own.get(topic) ??
@@ -197,8 +210,8 @@ export function followOrder(
   return follow(supabase, `order:${orderId}`, {
     ...options,
     async read() {
-      const { data, error } = await supabase.from("orders").select()
-        .eq("id", orderId).maybeSingle();
+      const orders = supabase.from("orders").select().eq("id", orderId);
+      const { data, error } = await about(options.shop, orders).maybeSingle();
       if (error) throw error;
       if (changed(data)) show(data);
     },
@@ -234,9 +247,10 @@ export function followBatches(
     ...options,
     async read() {
       const before = new Map(known);
-      const { data, error } = await supabase.from("batches")
+      const batches = supabase.from("batches")
         .select("id, priority, reference, created_at, version")
         .eq("status", "available");
+      const { data, error } = await about(options.shop, batches);
       if (error) throw error;
       const rows = data as AvailableBatch[];
       const there = new Set(rows.map(({ id }) => id));
@@ -298,7 +312,7 @@ export function followStock(
       const answer = await persist(
         (signal) =>
           callRpc(
-            supabase,
+            inShop(supabase, options.shop),
             "get_stock",
             { p_product_ids: [productId] },
             signal,

@@ -3,7 +3,13 @@ import { ConcurrencyConflictError, InterlockError } from "./error.ts";
 import { follow, type Listening, type Message } from "./live.ts";
 import { pauseBefore, persist, within } from "./retry.ts";
 import { freshId } from "./submission.ts";
-import { callFunction, callRpc, type Supabase } from "./transport.ts";
+import {
+  callFunction,
+  callRpc,
+  inShop,
+  type Shop,
+  type Supabase,
+} from "./transport.ts";
 import type { Packed, PackingCompleted } from "./types.ts";
 
 export type { Packed, PackingCompleted };
@@ -71,6 +77,8 @@ export interface Basket {
 
 /** How a table works. */
 export interface PackingOptions {
+  /** The shop that the session is in, by its id or its handle; shop 1 unless it says otherwise. By a handle nothing can be heard. */
+  shop?: Shop;
   /** Milliseconds between two looks at what others do, while it cannot be heard; 2 000 unless it says otherwise. */
   pollMs?: number;
   /** Milliseconds for a call with all its repetitions; 15 000 unless it says otherwise. */
@@ -119,7 +127,8 @@ export class Packing {
   readonly sessionId: string;
   /** How many numbers were set, and how many of them met another one than was read. */
   readonly counts = { sets: 0, conflicts: 0 };
-  readonly #supabase: Supabase & Listening;
+  readonly #supabase: Supabase;
+  readonly #listening: Listening;
   readonly #options: PackingOptions;
   readonly #lines = new Map<string, PackingLine>();
   readonly #items = new Map<string, PackingItem>();
@@ -133,7 +142,8 @@ export class Packing {
     sessionId: string,
     options: PackingOptions,
   ) {
-    this.#supabase = supabase;
+    this.#supabase = inShop(supabase, options.shop);
+    this.#listening = supabase;
     this.sessionId = sessionId;
     this.#options = options;
   }
@@ -192,7 +202,7 @@ export class Packing {
   subscribe(listener: (view: PackingView) => void): () => void {
     this.#listeners.add(listener);
     if (this.#listeners.size === 1) {
-      this.#stop = follow(this.#supabase, `packing:${this.sessionId}`, {
+      this.#stop = follow(this.#listening, `packing:${this.sessionId}`, {
         ...this.#options,
         read: async () => void await this.load(),
         hear: (message) => this.#hear(message),

@@ -7,7 +7,13 @@ import {
 import { freshId, freshUuid } from "./random.ts";
 import { pauseBefore, within } from "./retry.ts";
 import { browserStore, memoryStore, type TillStore } from "./till-store.ts";
-import { callFunction, callRpc, type Supabase } from "./transport.ts";
+import {
+  callFunction,
+  callRpc,
+  inShop,
+  type Shop,
+  type Supabase,
+} from "./transport.ts";
 import type { Sale, SaleRequest } from "./types.ts";
 
 export { memoryStore, type TillStore };
@@ -46,6 +52,8 @@ export interface Entry {
 /** How a till works. */
 export interface TillOptions {
   registerId: string;
+  /** The shop that the register is in, by its id or its handle; shop 1 unless it says otherwise. */
+  shop?: Shop;
   /** Where sales are kept until they are answered; IndexedDB unless it says otherwise, or memory where there is none. */
   store?: TillStore;
   /** Milliseconds that the customer waits for an answer, 8 000 unless it says otherwise; then the sale is sold. */
@@ -83,7 +91,7 @@ export class Till {
 
   constructor(supabase: Supabase, options: TillOptions) {
     this.registerId = options.registerId;
-    this.#supabase = supabase;
+    this.#supabase = inShop(supabase, options.shop);
     this.#options = options;
     this.#store = options.store ?? browserStore() ?? memoryStore();
     this.#answerMs = options.answerMs ?? 8_000;

@@ -11,6 +11,43 @@ import {
 // deno-lint-ignore no-explicit-any
 export type Supabase = Pick<SupabaseClient<any, any, any>, "functions" | "rpc">;
 
+/** A shop of an installation that serves many: its id, or its handle. */
+export type Shop = number | string;
+
+const SHOP = "x-shop";
+
+/** The calls of a client, each of which says which shop it is about. */
+export function inShop(supabase: Supabase, shop?: Shop): Supabase;
+export function inShop(
+  supabase: Pick<Supabase, "rpc">,
+  shop?: Shop,
+): Pick<Supabase, "rpc">;
+export function inShop(
+  supabase: Pick<Supabase, "rpc"> & Partial<Supabase>,
+  shop?: Shop,
+) {
+  if (shop === undefined) return supabase;
+  return {
+    rpc: (name: string, parameters: Record<string, unknown>) =>
+      about(shop, supabase.rpc(name, parameters)),
+    functions: {
+      invoke: (name: string, options: { headers: Record<string, string> }) => {
+        const headers = { ...options.headers, [SHOP]: String(shop) };
+        return supabase.functions?.invoke(name, { ...options, headers });
+      },
+    },
+  };
+}
+
+/** A query of a client that says which shop it is about. */
+export function about<
+  Query extends { setHeader(name: string, value: string): unknown },
+>(shop: Shop | undefined, query: Query): Query {
+  return shop === undefined
+    ? query
+    : query.setHeader(SHOP, String(shop)) as Query;
+}
+
 /** Calls an edge function. */
 export async function callFunction(
   supabase: Supabase,

@@ -24,6 +24,8 @@ export async function promises(
   typed: SupabaseClient<Database>,
 ) {
   new Interlock(untyped);
+  new Interlock(typed, { shop: 7 });
+  new Interlock(typed, { shop: "berlin" });
   const shop = new Interlock(typed, { budgetMs: 5_000 });
 
   const cart = { cart_items: [{ product_id: "…", quantity: 1 }] };

@@ -303,6 +303,7 @@ async fn a_browser_may_call_from_anywhere() {
         "content-type",
         "idempotency-key",
         "x-request-id",
+        "x-shop",
     ] {
         assert!(allowed.contains(name), "{name} is not among {allowed}");
     }

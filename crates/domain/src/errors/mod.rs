@@ -32,6 +32,8 @@ mod promo;
 #[cfg(not(target_arch = "wasm32"))]
 mod shop;
 #[cfg(not(target_arch = "wasm32"))]
+mod shops;
+#[cfg(not(target_arch = "wasm32"))]
 mod warehouse;
 
 /// Whether the same request may succeed if it is simply sent again.
@@ -123,6 +125,7 @@ impl Code {
     pub fn of_the_database() -> Vec<Code> {
         [
             foundation::ALL,
+            shops::ALL,
             delivery::ALL,
             shop::ALL,
             inventory::ALL,

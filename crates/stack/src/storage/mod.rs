@@ -115,6 +115,19 @@ struct Bucket {
     kinds: Option<Vec<String>>,
 }
 
+tokio::task_local! {
+    /// The headers of the call that is answered, which the platform's storage has in `request.headers`, as the API does.
+    static HEADERS: String;
+}
+
+fn as_setting(headers: &HeaderMap) -> String {
+    let headers: BTreeMap<&str, &str> = headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+        .collect();
+    json!(headers).to_string()
+}
+
 impl Storage {
     /// At the database with this address, with files in that folder.
     pub(crate) fn new(db_url: &str, folder: PathBuf) -> Result<Self> {
@@ -140,7 +153,10 @@ impl Storage {
             Unread::Incomplete => Refusal::invalid("The body was announced and did not come."),
         });
         let answered = match (wish, body) {
-            (Ok(wish), Ok(body)) => self.grant(call, wish, body.into()).await,
+            (Ok(wish), Ok(body)) => {
+                let granted = self.grant(call, wish, body.into());
+                HEADERS.scope(as_setting(call.headers), granted).await
+            }
             (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
         };
         answered.unwrap_or_else(Refusal::into_response)
@@ -514,11 +530,13 @@ impl Storage {
             "select set_config('statement_timeout', '8s', true), set_config('lock_timeout', '8s', true), \
              set_config('search_path', 'storage, public', true), set_config('storage.allow_delete_query', 'true', true), \
              set_config('role', $1, true), set_config('request.jwt.claims', $2, true), \
-             set_config('request.jwt.claim.sub', $3, true), set_config('request.jwt.claim.role', $1, true)",
+             set_config('request.jwt.claim.sub', $3, true), set_config('request.jwt.claim.role', $1, true), \
+             set_config('request.headers', $4, true)",
         )
         .bind(text("role"))
         .bind(claims.to_string())
         .bind(text("sub"))
+        .bind(HEADERS.try_with(Clone::clone).unwrap_or_default())
         .execute(&mut *transaction)
         .await
         .map_err(Refusal::of_database)?;

@@ -15,12 +15,17 @@ const OF_FIELDS: &[Code] = &[Code::Unauthenticated, Code::UnsupportedMediaType];
 const COMMON: &[Code] = &[
     Code::ValidationFailed,
     Code::Forbidden,
+    Code::ShopForbidden,
+    Code::ShopClosed,
+    Code::ShopUnknown,
     Code::BodyTooLarge,
     Code::Internal,
     Code::IsolationLevelUnsupported,
     Code::Misconfigured,
     Code::UpstreamUnavailable,
     Code::ReadOnly,
+    Code::ShopMoving,
+    Code::ShopBusy,
     Code::UpstreamTimeout,
 ];
 

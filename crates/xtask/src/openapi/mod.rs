@@ -174,7 +174,10 @@ fn path(function: &Function, recorded: &[Value]) -> Value {
     responses.extend(errors::responses(function, |status| {
         examples(recorded, status, "body")
     }));
-    let mut parameters = vec![reference("parameters", "RequestId")];
+    let mut parameters = vec![
+        reference("parameters", "RequestId"),
+        reference("parameters", "Shop"),
+    ];
     if function.is_keyed() {
         parameters.insert(0, reference("parameters", "IdempotencyKey"));
     }
@@ -190,6 +193,7 @@ fn path(function: &Function, recorded: &[Value]) -> Value {
         Takes::Signed { header, .. } => {
             let headers = header.split(' ').map(signature);
             parameters.splice(0..0, headers);
+            parameters.push(reference("parameters", "ShopInUrl"));
             let any = json!({ "type": "object", "additionalProperties": true });
             (any, format!("{most} it counts as it came, byte for byte."))
         }
@@ -257,6 +261,18 @@ fn parameters() -> Value {
                 log; otherwise an id is made.",
             "schema": { "type": "string" },
         },
+        "Shop": shop("header", "x-shop", "Shop 1 without it."),
+        "ShopInUrl": shop("query", "shop", "For senders that have no say in their headers; `x-shop` counts before it."),
+    })
+}
+
+/// Which shop a request is about.
+fn shop(place: &str, name: &str, words: &str) -> Value {
+    json!({
+        "name": name, "in": place, "required": false,
+        "description": format!("The shop's id or handle, where one installation serves many. {words}"),
+        "schema": { "type": "string", "pattern": "^(?:[1-9][0-9]{0,8}|[a-z][a-z0-9-]{0,62})$" },
+        "example": "berlin",
     })
 }
 

@@ -57,7 +57,7 @@ pub(super) fn build(run: &mut Run) -> Result<()> {
 
 /// What is packed, and the client where there is less than in Node.
 fn without_a_stack(run: &mut Run) -> Result<()> {
-    let tests = ["package", "native", "random", "replica", "rpc"]
+    let tests = ["package", "native", "random", "replica", "rpc", "shops"]
         .map(|name| format!("packages/client/tests/{name}.test.js"));
     let mut node = Command::new("node");
     node.current_dir(&run.repo.root).arg("--test").args(tests);
