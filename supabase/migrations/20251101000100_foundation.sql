@@ -944,7 +944,13 @@ declare
 begin
   perform interlock.lock_history(p_history);
   execute format('alter table interlock.%I detach partition %s', p_history, p_part);
+  -- Of many shops it is nobody's but the installation's any more.
+  execute format('alter table %s owner to current_user, no force row level security', p_part);
   for v_statement in
+    select format('drop policy %I on %s', p.polname, p_part)
+    from pg_catalog.pg_policy p
+    where p.polrelid = p_part
+    union all
     select format('alter table %s drop constraint %I', p_part, k.conname)
     from pg_catalog.pg_constraint k
     where k.conrelid = p_part
@@ -1338,6 +1344,8 @@ $$;
 -- Called again, also for an account that was deleted in another way, it does what is left to do and lists what is still
 -- there. The histories have no index on persons (each would cost every sale), so they are read from end to end.
 --
+-- Where there are many shops, in each that knows them: what is owed in any of them refuses it.
+--
 -- Callers: service_role, through public.erase_user.
 -- Locks: promo attempts of the customer; the account, against everything; then what a deletion of the account takes
 --   (wallet, driver and the batch they hold, orders), proofs of the orders, promo as interlock.end_promo_uses says, codes
@@ -1353,20 +1361,19 @@ set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
-  v_nobody constant uuid := uuid '00000000-0000-0000-0000-000000000000';
+  v_before constant text := coalesce(current_setting('interlock.shop', true), '');
   v_ledger constant uuid := interlock.new_id();
+  v_shops int[];
+  v_shop int;
   v_known boolean;
-  v_open jsonb;
-  v_customer_id uuid;
-  v_wallet jsonb;
-  v_order_ids uuid[];
-  v_files text[];
+  v_order_ids jsonb := '{}';
+  v_files text[] := '{}';
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
 
-  if p_user_id is null or p_user_id = v_nobody then
+  if p_user_id is null or p_user_id = '00000000-0000-0000-0000-000000000000' then
     perform interlock.refuse_problems(interlock.problem('/p_user_id', 'must be the id of a user'));
   end if;
 
@@ -1377,56 +1384,68 @@ begin
   perform 1 from interlock.accounts u where u.id = p_user_id for update;
   v_known := found;
 
-  -- From here on nobody can place an order for them or end one, nor move their money.
-  select jsonb_agg(jsonb_build_object('order_id', o.id, 'status', o.status) order by o.id)
-  into v_open
-  from interlock.orders o
-  where o.user_id = p_user_id
-    and interlock.is_owed_order(o.status);
+  -- From here on nobody can place an order for them.
+  v_shops := case when interlock.serves_shops() then interlock.shops_of_user(p_user_id) else '{1}' end;
+  foreach v_shop in array v_shops loop
+    perform set_config('interlock.shop', v_shop::text, true);
+    v_order_ids := v_order_ids || jsonb_build_object(v_shop, interlock.erase_user_before(p_user_id));
+  end loop;
 
-  select jsonb_build_object('balance', w.balance, 'currency', w.currency)
-  into v_wallet
-  from interlock.wallets w
-  where w.user_id = p_user_id
-    and w.balance <> 0;
+  -- In an installation of one shop wallet, driver and the buyer of the orders go with the account.
+  delete from interlock.accounts u where u.id = p_user_id;
 
-  if num_nonnulls(v_open, v_wallet) > 0 then
-    perform interlock.raise_error('USER_HAS_OBLIGATIONS', jsonb_build_object(
-      'user_id', p_user_id, 'open_orders', coalesce(v_open, '[]'), 'wallet', v_wallet
-    ));
-  end if;
+  foreach v_shop in array v_shops loop
+    perform set_config('interlock.shop', v_shop::text, true);
+    v_files := v_files || interlock.erase_user_after(
+      p_user_id, array(select e::uuid from jsonb_array_elements_text(v_order_ids -> v_shop::text) e), v_ledger
+    );
+  end loop;
+  perform set_config('interlock.shop', v_before, true);
 
-  -- The customer that they were at a till.
-  select c.id into v_customer_id from interlock.customers c where c.user_id = p_user_id;
-  if v_customer_id is not null then
-    perform interlock.erase_customer(v_customer_id);
-  end if;
-
-  v_order_ids := array(select o.id from interlock.orders o where o.user_id = p_user_id);
-  v_files := array(
-    select f.object_path
-    from interlock.payment_proofs f
-    where f.order_id = any (v_order_ids)
-      and f.object_path is not null
-  );
   -- Those of orders that they placed as a guest are in the guest's folder.
   v_files := array(select p.* from interlock.stored_proofs(p_user_id || '/', v_files) p);
 
-  delete from interlock.mail_suppressions s
-  where s.email = (select interlock.normal_email(u.email) from interlock.accounts u where u.id = p_user_id)
-    or s.email in (
-      select interlock.normal_email(d.contact ->> 'email')
-      from interlock.order_details d
-      where d.order_id = any (v_order_ids)
-    );
+  return jsonb_build_object(
+    'success', true,
+    'user_id', p_user_id,
+    'account_removed', v_known,
+    'files', coalesce(to_jsonb(v_files), '[]')
+  );
+end
+$$;
 
-  -- Wallet, driver and the buyer of the orders go with the account.
-  delete from interlock.accounts u where u.id = p_user_id;
+-- The part of interlock.erase_user once the account is gone, in the present shop: the person is taken out of all that stays, which is told to be of p_ledger
+-- where it needs an owner. Answers the paths of what they had uploaded, which are forgotten here.
+--
+-- Callers: interlock.erase_user.
+-- Locks: orders, wallet, driver with their batch and customer, unless they went with the account; proofs of the orders; promo as interlock.end_promo_uses
+--   says; codes that they have replaced; their reservation and its stock rows by id. Keys that somebody is using are passed over.
+-- Errors: 55P03 and 40P01 are transient.
+create function interlock.erase_user_after(p_user_id uuid, p_order_ids uuid[], p_ledger uuid)
+returns text[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_nobody constant uuid := uuid '00000000-0000-0000-0000-000000000000';
+  v_files text[];
+begin
+  -- Where there are many shops an account takes none of this with it.
+  update interlock.orders o set user_id = null where o.user_id = p_user_id;
+  update interlock.customers c set user_id = null where c.user_id = p_user_id;
+  delete from interlock.drivers d where d.user_id = p_user_id;
+  delete from interlock.wallets w where w.user_id = p_user_id;
 
+  v_files := array(
+    select f.object_path
+    from interlock.payment_proofs f
+    where f.order_id = any (p_order_ids)
+      and f.object_path is not null
+  );
   update interlock.payment_proofs f
   set object_path = null,
       reason = null
-  where f.order_id = any (v_order_ids);
+  where f.order_id = any (p_order_ids);
 
   perform interlock.lock_promo_users(array_agg(u.promo_id), array_agg(u.user_id))
   from interlock.promo_user_uses u
@@ -1451,13 +1470,13 @@ begin
     select k.ctid from interlock.idempotency_keys k where k.user_id = p_user_id for update skip locked
   ));
 
-  update interlock.wallet_top_ups t set user_id = v_ledger where t.user_id = p_user_id;
-  update interlock.wallet_movements m set user_id = v_ledger where m.user_id = p_user_id;
-  update interlock.wallet_balances b set user_id = v_ledger where b.user_id = p_user_id;
+  update interlock.wallet_top_ups t set user_id = p_ledger where t.user_id = p_user_id;
+  update interlock.wallet_movements m set user_id = p_ledger where m.user_id = p_user_id;
+  update interlock.wallet_balances b set user_id = p_ledger where b.user_id = p_user_id;
   update interlock.wallet_movements m set actor = null where m.actor = p_user_id;
   update interlock.inventory_findings f set actor = null, decided_by = null where f.actor = p_user_id;
   update interlock.inventory_findings f
-  set subject_id = v_ledger
+  set subject_id = p_ledger
   where f.kind = 'open_orders'
     and f.subject_id = p_user_id;
   update interlock.order_events e set actor = null where e.actor = p_user_id;
@@ -1492,12 +1511,63 @@ begin
       actor = nullif(t.actor, p_user_id)
   where p_user_id in (t.from_user_id, t.to_user_id, t.actor);
 
-  return jsonb_build_object(
-    'success', true,
-    'user_id', p_user_id,
-    'account_removed', v_known,
-    'files', coalesce(to_jsonb(v_files), '[]')
-  );
+  return v_files;
+end
+$$;
+
+-- The part of interlock.erase_user before the account goes, in the present shop: nothing is owed, the customer that they were at a till is erased, and
+-- so is what was said of their addresses. Answers the ids of their orders.
+--
+-- Callers: interlock.erase_user, which holds the account.
+-- Locks: as interlock.erase_customer.
+-- Errors: USER_HAS_OBLIGATIONS; 55P03 is transient.
+create function interlock.erase_user_before(p_user_id uuid)
+returns uuid[]
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_open jsonb;
+  v_customer_id uuid;
+  v_wallet jsonb;
+  v_order_ids uuid[];
+begin
+  -- From here on nobody can place an order for them or end one, nor move their money.
+  select jsonb_agg(jsonb_build_object('order_id', o.id, 'status', o.status) order by o.id)
+  into v_open
+  from interlock.orders o
+  where o.user_id = p_user_id
+    and interlock.is_owed_order(o.status);
+
+  select jsonb_build_object('balance', w.balance, 'currency', w.currency)
+  into v_wallet
+  from interlock.wallets w
+  where w.user_id = p_user_id
+    and w.balance <> 0;
+
+  if num_nonnulls(v_open, v_wallet) > 0 then
+    perform interlock.raise_error('USER_HAS_OBLIGATIONS', jsonb_build_object(
+      'user_id', p_user_id, 'open_orders', coalesce(v_open, '[]'), 'wallet', v_wallet
+    ));
+  end if;
+
+  -- The customer that they were at a till.
+  select c.id into v_customer_id from interlock.customers c where c.user_id = p_user_id;
+  if v_customer_id is not null then
+    perform interlock.erase_customer(v_customer_id);
+  end if;
+
+  v_order_ids := array(select o.id from interlock.orders o where o.user_id = p_user_id);
+
+  delete from interlock.mail_suppressions s
+  where s.email = (select interlock.normal_email(u.email) from interlock.accounts u where u.id = p_user_id)
+    or s.email in (
+      select interlock.normal_email(d.contact ->> 'email')
+      from interlock.order_details d
+      where d.order_id = any (v_order_ids)
+    );
+
+  return v_order_ids;
 end
 $$;
 
@@ -1639,7 +1709,7 @@ $$;
 -- compares all else with what the migrations make. With each what to do, mostly a statement. A part that is gone without having been archived is a
 -- problem, unless the shop archives: whoever drops what was archived drops it there, so it is a note.
 --
--- Callers: `npm run verify` (supabase/verify/health.sql).
+-- Callers: `npm run verify` (supabase/verify/installation.sql).
 -- Locks: none.
 create function interlock.find_part_problems()
 returns table (level text, subject text, todo text)
@@ -1647,7 +1717,11 @@ language sql
 stable
 set search_path = ''
 as $$
-  with history as materialized (
+  with settings as materialized (
+    -- As interlock.make_history_parts has it.
+    select max(s.history_part_rows) as history_part_rows from interlock.settings s
+  ),
+  history as materialized (
     select
       h.name, h.keep, coalesce(pg_sequence_last_value(h.sequence::regclass), 0) as last,
       format('interlock.%I', h.name)::regclass::oid as id,
@@ -1656,7 +1730,8 @@ as $$
   ),
   part as materialized (
     select
-      h.name as history, h.id as history_id, c.oid as id, c.relname, c.oid::regclass::text as shown, c.relrowsecurity, i.inhdetachpending,
+      h.name as history, h.id as history_id, c.oid as id, c.relname, c.oid::regclass::text as shown, c.relrowsecurity, c.relforcerowsecurity,
+      pg_get_userbyid(c.relowner) as owner, i.inhdetachpending,
       pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT' as is_rest
     from history h
     join pg_catalog.pg_inherits i on i.inhparent = h.id
@@ -1715,7 +1790,7 @@ as $$
   select 'problem', format('%s has no part for what is written now, which comes to its rest', h.name),
     'select interlock.make_history_parts(), and see to it that the job make-history-parts runs'
   from history h
-  cross join interlock.settings s
+  cross join settings s
   where s.history_part_rows is not null
     and h.last >= coalesce(h.ends, 0)
     and not exists (select from stray t where t.history = h.name and t.place >= coalesce(h.ends, 0))
@@ -1770,7 +1845,7 @@ as $$
         (
           select format('for values from (%s) to (', coalesce(h.ends::text, nullif(s.place, 0)::text, 'minvalue')) || s.place + t.history_part_rows || ')'
           from history h
-          cross join interlock.settings t
+          cross join settings t
           where h.name = s.history
             and s.place >= coalesce(h.ends, 0)
         )
@@ -1823,6 +1898,16 @@ as $$
   select 'problem', format('%s has its row security off', p.shown), format('alter table %s enable row level security', p.shown)
   from part p
   where not p.relrowsecurity
+
+  union all
+  select 'problem', format('%s does not keep shops apart', p.shown), format('select interlock.guard_by_shop(%L)', p.shown)
+  from part p
+  where interlock.serves_shops()
+    and not (
+      p.relforcerowsecurity
+      and p.owner = 'interlock_owner'
+      and exists (select from pg_catalog.pg_policy o where o.polrelid = p.id and o.polname = 'of_the_shop')
+    )
 
   union all
   select 'problem', format('%s is open to %s', o.id::regclass, o.roles), format('revoke all on table %s from %s', o.id::regclass, o.roles)
@@ -3951,6 +4036,10 @@ comment on function interlock.cover_slots is
   'Take back what is granted to slots if a lower counter of their owner does not cover it.';
 comment on function interlock.erase_user is
   'What public.erase_user does, with its owner''s rights: remove an account and take the person out of all that stays.';
+comment on function interlock.erase_user_after is
+  'The part of interlock.erase_user once the account is gone, in the present shop: the person is taken out of all that stays, which is told to be of p_ledger where it needs an owner.';
+comment on function interlock.erase_user_before is
+  'The part of interlock.erase_user before the account goes, in the present shop: nothing is owed, the customer that they were at a till is erased, and so is what was said of their addresses.';
 comment on function interlock.error_body is
   'The body PostgREST makes of an error of the catalogue, without raising it.';
 comment on function interlock.expose is

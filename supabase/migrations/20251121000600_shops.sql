@@ -222,7 +222,7 @@ set search_path = ''
 as $$
   select unnest(array[
     'add_shop', 'archive_history', 'broadcast', 'find_shop', 'is_linked', 'make_history_parts', 'post_deliver', 'purge_run_log', 'set_shop',
-    'stored_proofs'
+    'shops_of_user', 'stored_proofs'
   ])
 $$;
 
@@ -242,6 +242,8 @@ begin
     execute format(
       'create policy of_the_shop on %s as restrictive using (shop_id = (select interlock.shop_id()))', p_table
     );
+  end if;
+  if not exists (select from pg_catalog.pg_policy p where p.polrelid = p_table and p.polname = 'of_the_owner') then
     execute format('create policy of_the_owner on %s to interlock_owner using (true)', p_table);
   end if;
   -- A row that a function has made of all its columns has none yet. A part has the triggers of what it is a part of.
@@ -271,6 +273,32 @@ as $$
       and a.attname = 'shop_id'
       and a.attnum = any (p_columns)
   )
+$$;
+
+-- The rows of a query in each shop, as its functions see them, with its id as `shop`: for what whoever looks after an installation wants to know of
+-- all of them, but of each by itself. A shop that is on its way to another database is left out; where there is one shop, `shop` is null.
+--
+--   select * from interlock.in_each_shop('select count(*) from interlock.orders')
+--
+-- Callers: postgres; `npm run verify` and `npm run doctor`, where there are many shops.
+-- Locks: none of its own.
+create function interlock.in_each_shop(p_query text)
+returns setof jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_role constant text := current_setting('role');
+  v_before constant text := coalesce(current_setting('interlock.shop', true), '');
+  v_shop int;
+begin
+  foreach v_shop in array interlock.shops_to_serve(true) loop
+    perform interlock.act_for(v_shop);
+    return query execute format('select jsonb_build_object(''shop'', $1) || to_jsonb(q) from (%s) q', p_query) using v_shop;
+    perform set_config('role', v_role, true);
+  end loop;
+  perform set_config('interlock.shop', v_before, true);
+end
 $$;
 
 -- Whether a table of the shop's own is linked to any shop.
@@ -440,13 +468,24 @@ begin
     execute v_statement;
   end loop;
 
+  for v_statement in
+    select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s', c.conrelid::regclass, c.conname, d.description)
+    from pg_catalog.pg_constraint c
+    join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_constraint'::regclass
+    where c.contype = 'f'
+      and c.conrelid in (select t.name from interlock.keyed_tables() t where not t.is_part)
+      and c.confrelid = 'auth.users'::regclass
+  loop
+    execute v_statement;
+  end loop;
+
   for v_table in select t.* from interlock.keyed_tables() t loop
-    execute format('drop policy of_the_shop on %s', v_table.name);
-    execute format('drop policy of_the_owner on %s', v_table.name);
+    execute format('drop policy if exists of_the_shop on %s', v_table.name);
+    execute format('drop policy if exists of_the_owner on %s', v_table.name);
     execute format('alter table %s no force row level security', v_table.name);
     execute format('alter table %s owner to current_user', v_table.name);
     if not v_table.is_part then
-      execute format('drop trigger a_shop on %s', v_table.name);
+      execute format('drop trigger if exists a_shop on %s', v_table.name);
     end if;
   end loop;
   perform interlock.make_exposed(e) from interlock.exposed() e;
@@ -471,8 +510,9 @@ begin
   loop
     execute v_statement;
   end loop;
+  -- Whatever else there is of it, what was archived above all, is kept; its rights go.
+  reassign owned by interlock_owner to current_user;
   drop owned by interlock_owner;
-  perform interlock.schedule_jobs();
 end
 $$;
 
@@ -495,7 +535,13 @@ declare
   v_object record;
 begin
   if not exists (select from pg_catalog.pg_roles r where r.rolname = 'interlock_owner') then
-    create role interlock_owner nologin nobypassrls;
+    begin
+      create role interlock_owner nologin nobypassrls;
+    exception
+      when duplicate_object or unique_violation then
+        -- Made just now for another database of this server.
+        null;
+    end;
   end if;
   if not pg_has_role(current_user, 'interlock_owner', 'usage') then
     grant interlock_owner to current_user;
@@ -570,6 +616,22 @@ begin
   end loop;
   drop table pg_temp.interlock_references;
 
+  -- An account that goes takes nothing along in a shop that is not looked at: interlock.erase_user does, shop by shop. The comment keeps what it was.
+  for v_object in
+    select c.conrelid::regclass as name, c.conname, pg_get_constraintdef(c.oid) as definition
+    from pg_catalog.pg_constraint c
+    where c.contype = 'f'
+      and c.conrelid in (select t.name from interlock.keyed_tables() t where not t.is_part)
+      and c.confrelid = 'auth.users'::regclass
+      and c.confdeltype <> 'a'
+  loop
+    execute format(
+      'alter table %1$s drop constraint %2$I, add constraint %2$I %3$s deferrable initially deferred', v_object.name, v_object.conname,
+      regexp_replace(v_object.definition, ' ON DELETE .*$', '')
+    );
+    execute format('comment on constraint %I on %s is %L', v_object.conname, v_object.name, v_object.definition);
+  end loop;
+
   for v_table in select t.* from interlock.keyed_tables() t loop
     perform interlock.guard_by_shop(v_table.name);
   end loop;
@@ -636,6 +698,43 @@ begin
 end
 $$;
 
+-- The shops that have anything of a user, by the columns that hold people. The histories have no index on them, so they are read from end to end.
+--
+-- Callers: interlock.erase_user.
+-- Locks: none.
+-- Security definer: it looks into every shop.
+create function interlock.shops_of_user(p_user_id uuid)
+returns int[]
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+  v_table record;
+  v_found int[];
+  v_shops int[] := '{}';
+begin
+  for v_table in
+    select t.name, string_agg(format('%I = $1', a.attname), ' or ') as condition
+    from interlock.keyed_tables() t
+    join pg_catalog.pg_attribute a on a.attrelid = t.name and a.atttypid = 'uuid'::regtype
+    where not t.is_part
+      and a.attname in (
+        'user_id', 'from_user_id', 'to_user_id', 'actor', 'actor_id', 'driver_id', 'cashier', 'voided_by', 'approved_by', 'parked_by',
+        'opened_by', 'closed_by', 'replaced_actor'
+      )
+    group by t.name
+  loop
+    execute format('select array_agg(distinct t.shop_id) from %s t where %s', v_table.name, v_table.condition)
+    into v_found
+    using p_user_id;
+    v_shops := v_shops || v_found;
+  end loop;
+  return array(select distinct s from unnest(v_shops) s order by s);
+end
+$$;
+
 -- For whom a job works: for shop after shop where there are many, each time from another one on, so that none is last whenever time is up; else, and
 -- for what is the installation's, for nobody in particular, which is null.
 --
@@ -679,7 +778,8 @@ as $$
       ),
       '^(FOREIGN KEY )\((.*? REFERENCES [^(]*)\(', '\1(shop_id, \2(shop_id, '
     )
-    else overlay(p_definition placing '(shop_id, ' from position('(' in p_definition) for 1)
+    -- Of the parts of a history, too, which Postgres does not write.
+    else regexp_replace(replace(p_definition, ' ON ONLY ', ' ON '), '\(', '(shop_id, ')
   end
 $$;
 
@@ -692,7 +792,9 @@ language sql
 immutable
 set search_path = ''
 as $$
-  select regexp_replace(replace(p_definition, '(shop_id, ', '('), '(ON DELETE SET NULL) \([^)]*\)', '\1')
+  select regexp_replace(
+    replace(replace(p_definition, '(shop_id, ', '('), ' ON ONLY ', ' ON '), '(ON DELETE SET NULL) \([^)]*\)', '\1'
+  )
 $$;
 
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
@@ -712,6 +814,8 @@ comment on function interlock.guard_by_shop is
   'Let a table, or a part of one, show and take rows of the present shop only, and belong to the role that this binds.';
 comment on function interlock.holds_shop is
   'Whether a key (columns of a table, by number) holds the shop key.';
+comment on function interlock.in_each_shop is
+  'The rows of a query in each shop, as its functions see them, with its id as `shop`: for what whoever looks after an installation wants to know of all of them, but of each by itself.';
 comment on function interlock.is_linked is
   'Whether a table of the shop''s own is linked to any shop.';
 comment on function interlock.keyed_tables is
@@ -726,6 +830,8 @@ comment on function interlock.serve_shops is
   'From now on this installation serves many shops.';
 comment on function interlock.set_shop is
   'Change what is said of a shop: its state (open, closed, moving) and how many requests of it may be under way at a time (0: as many as come).';
+comment on function interlock.shops_of_user is
+  'The shops that have anything of a user, by the columns that hold people.';
 comment on function interlock.shops_to_serve is
   'For whom a job works: for shop after shop where there are many, each time from another one on, so that none is last whenever time is up; else, and for what is the installation''s, for nobody in particular, which is null.';
 comment on function interlock.with_shop is

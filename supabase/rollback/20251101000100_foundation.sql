@@ -44,6 +44,8 @@ drop function
   interlock.conceal,
   interlock.cover_slots,
   interlock.erase_user,
+  interlock.erase_user_after,
+  interlock.erase_user_before,
   interlock.error_body,
   interlock.expose,
   interlock.find_idempotent,

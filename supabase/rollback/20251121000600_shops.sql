@@ -9,6 +9,7 @@ drop function
   interlock.functions_of_the_platform,
   interlock.guard_by_shop,
   interlock.holds_shop,
+  interlock.in_each_shop,
   interlock.is_linked,
   interlock.keyed_tables,
   interlock.let_shops_go,
@@ -16,6 +17,7 @@ drop function
   interlock.serve_one_shop,
   interlock.serve_shops,
   interlock.set_shop,
+  interlock.shops_of_user,
   interlock.shops_to_serve,
   interlock.with_shop,
   interlock.without_shop;

@@ -1,5 +1,5 @@
--- What `npm run doctor` asks of a database that has the tables, beside what `npm run verify` does: one row for each finding,
--- by part, a problem or a warning, with what to do. Reads only.
+-- What `npm run doctor` asks of a shop's rows, beside what `npm run verify` does, where there are many shops of those of each: one row for each
+-- finding, by part, a problem or a warning, with what to do. Reads only.
 with advice (queue, part, subject, todo) as (
   values
     ('orders', 'jobs', 'orders that nobody has paid are not ended', 'select public.cancel_order(''%s'') says why; if no job runs: npm run jobs'),
@@ -24,36 +24,6 @@ findings (part, level, subject, todo) as (
   from interlock.queues q
   join advice a on a.queue = q.queue
   where q.overdue > 0
-
-  union all
-  select
-    'database', 'problem', 'Postgres ' || current_setting('server_version') || ' is older than 15', 'upgrade the database: Interlock is tested on 15 and 17'
-  where current_setting('server_version_num')::int < 150000
-
-  union all
-  select
-    'database', 'problem', 'transactions do not begin as read committed: ' || s.setting,
-    'take it back, as docs/operations.md (Isolation level) says: every call is answered with 500'
-  from (
-    select 'default_transaction_isolation=' || current_setting('default_transaction_isolation') as setting
-    union
-    select unnest(r.setconfig) from pg_catalog.pg_db_role_setting r
-  ) s
-  where s.setting ~ '^default_transaction_isolation=' and s.setting !~ 'read committed'
-
-  union all
-  select
-    'api', 'problem', 'the schema interlock is exposed by the API', 'take it out of the exposed schemas (dashboard, Data API): ' || s.setting
-  from pg_catalog.pg_db_role_setting r
-  cross join unnest(r.setconfig) s (setting)
-  where s.setting ~ '^pgrst[.]db_schemas=' and s.setting ~ '\minterlock\M'
-
-  union all
-  select
-    'api', 'problem', 'the schema public is not exposed by the API', 'add it to the exposed schemas (dashboard, Data API): ' || s.setting
-  from pg_catalog.pg_db_role_setting r
-  cross join unnest(r.setconfig) s (setting)
-  where s.setting ~ '^pgrst[.]db_schemas=' and s.setting !~ '\mpublic\M'
 
   union all
   select

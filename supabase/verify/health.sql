@@ -1,5 +1,5 @@
--- What `npm run verify` looks at in the rows, once the tables are there, and in the parts of histories, of which there are as many as a shop has come to:
--- one row for each problem, and for each thing that a shop should know (level note). Reads only.
+-- What `npm run verify` looks at in the rows of a shop, once the tables are there, where there are many in those of each: one row for each
+-- problem, and for each thing that a shop should know (level note). Reads only.
 --
 -- The first two are the monitoring lists of the incident reports: no negative stock, no driver and no
 -- batch twice. Constraints keep them empty; rows from before a constraint, or one that is missing, show.
@@ -30,7 +30,7 @@ with checks (level, subject, todo, times) as (
   select
     'problem',
     'books: ' || books.name || ' is not empty',
-    'each of its rows names one difference between the books: select * from public.' || books.name,
+    'each of its rows names one difference between the books: select * from interlock.' || books.name,
     books.times
   from (
     select 'stock_differences', (select count(*) from interlock.stock_differences)
@@ -80,13 +80,6 @@ with checks (level, subject, todo, times) as (
   union all
   select
     'note',
-    'pg_cron is not there',
-    'enable it, or call expire_orders and the other cleaners yourself (docs/operations.md)',
-    (select count(*) from (select 1 where pg_catalog.to_regnamespace('cron') is null) as none)
-
-  union all
-  select
-    'note',
     'no promo code yet',
     'supabase/seed.sql has the samples WELCOME10 and SAVE50, for a database to try things on',
     (select count(*) from (select 1 where not exists (select from interlock.promo_codes)) as none)
@@ -95,9 +88,4 @@ with checks (level, subject, todo, times) as (
 select level, subject || case when level = 'problem' then ' (' || times || ')' else '' end as subject, todo
 from checks
 where times > 0
-
-union all
-select level, 'parts: ' || subject, todo
-from interlock.find_part_problems()
-
 order by level desc, subject;

@@ -20,11 +20,14 @@ schemas as (
   where n.nspname in ('public', 'interlock')
 ),
 
--- As interlock.serves_shops has it, which need not be there.
 many_shops as materialized (
-  select c.relforcerowsecurity as there
-  from pg_catalog.pg_class c
-  where c.oid = pg_catalog.to_regclass('interlock.settings')
+  select exists (
+    select
+    from pg_catalog.pg_attribute a
+    where a.attrelid = pg_catalog.to_regclass('interlock.settings')
+      and a.attname = 'shop_id'
+      and not a.attisdropped
+  ) as there
 ),
 
 relations as (
@@ -129,11 +132,12 @@ things (kind, name, definition) as (
       '; ',
       array_to_string(r.reloptions, ', '),
       'columns ' || (
+        -- The shop key stands where the table ended when it came.
         select string_agg(a.attname, ', ' order by a.attnum)
         from pg_catalog.pg_attribute a
-        where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+        where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped and a.attname <> 'shop_id'
       ),
-      case when pg_catalog.pg_get_viewdef(r.oid) ~ 'WHERE \(shop_id = \( SELECT interlock\.shop_id\(\)' then 'of the present shop' end
+      case when pg_catalog.pg_get_viewdef(r.oid) ~ 'WHERE \((\w+\.)?shop_id = \( SELECT interlock\.shop_id\(\)' then 'of the present shop' end
     )
   from relations r
 

@@ -46,22 +46,37 @@ impl Stack {
             service_role_key: variable("SERVICE_ROLE_KEY"),
             db_url: variable("DB_URL"),
             jwt_secret: variable("JWT_SECRET"),
-            http: reqwest::Client::new(),
+            http: http(),
         }
     }
 
     /// A database session of the owner role.
     pub async fn connect(&self) -> Client {
-        let (client, connection) = tokio_postgres::connect(&self.db_url, NoTls)
+        let (client, connection) = self
+            .database()
+            .connect(NoTls)
             .await
             .unwrap_or_else(|error| panic!("cannot connect to DB_URL: {error}"));
         tokio::spawn(connection);
         client
     }
 
+    fn database(&self) -> tokio_postgres::Config {
+        let mut config: tokio_postgres::Config = self
+            .db_url
+            .parse()
+            .expect("DB_URL is the URL of a database");
+        if let Some(shop) = shop() {
+            config.options(format!("-c interlock.shop={shop}"));
+        }
+        config
+    }
+
     /// The same, with somebody who hears each notice as soon as it is sent.
     pub async fn connect_hearing(&self, hear: impl Fn(DbError) + Send + 'static) -> Client {
-        let (client, mut connection) = tokio_postgres::connect(&self.db_url, NoTls)
+        let (client, mut connection) = self
+            .database()
+            .connect(NoTls)
             .await
             .unwrap_or_else(|error| panic!("cannot connect to DB_URL: {error}"));
         let mut messages =
@@ -94,10 +109,37 @@ impl Stack {
     }
 }
 
+/// The shop that is tested, where the stack serves many (`npm test -- --shops`).
+fn shop() -> Option<String> {
+    std::env::var("INTERLOCK_SHOP").ok()
+}
+
+fn http() -> reqwest::Client {
+    let mut headers = reqwest::header::HeaderMap::new();
+    if let Some(shop) = shop() {
+        let shop = shop.parse().expect("a shop is an id or a handle");
+        headers.insert("x-shop", shop);
+    }
+    reqwest::Client::builder()
+        .default_headers(headers)
+        .build()
+        .expect("a client of HTTP")
+}
+
 /// Signs claims with any secret.
 pub fn sign(claims: &Value, secret: &str) -> String {
     let key = EncodingKey::from_secret(secret.as_bytes());
-    jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key)
+    let mut claims = claims.clone();
+    // Whoever has a role has it in the shop that is tested.
+    if let Some(shop) = shop()
+        && let Some(app) = claims
+            .get_mut("app_metadata")
+            .and_then(Value::as_object_mut)
+        && app.contains_key("role")
+    {
+        app.insert("shop_id".to_owned(), json!(shop));
+    }
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
         .expect("claims can be signed")
 }
 

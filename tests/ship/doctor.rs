@@ -125,6 +125,56 @@ async fn what_is_broken_is_named_by_part() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_many_shops_it_says_which_one_is_meant() {
+    let scratch = Scratch::pushed("doctor_shops").await;
+    let db = scratch.connect_as_admin().await;
+    // As the role that has installed it. All shops have the same order; in two of them it is overdue, and the wallet of one is not as its book.
+    db.batch_execute(
+        "set role postgres;
+         select interlock.serve_shops();
+         select interlock.add_shop('berlin'), interlock.add_shop('paris');
+         insert into auth.users (id, aud, role, email)
+         values ('d0000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'doctor@example.com');
+         insert into interlock.orders (shop_id, id, user_id, status, currency, subtotal, total, payment_method, payment_expires_at)
+         select n, 'd0000000-0000-4000-8000-000000000011', 'd0000000-0000-4000-8000-000000000001',
+           'pending_payment', 'EUR', 1, 1, 'bank_transfer',
+           case when n = 1 then now() + interval '1 hour' else date_trunc('day', now()) - interval '1 day' end
+         from generate_series(1, 3) n;
+         update interlock.settings set payment_methods = '{card}', webhooks_anywhere = true where shop_id = 3;
+         reset role;
+         set session_replication_role = replica;
+         insert into interlock.wallets (shop_id, user_id, balance, currency)
+         values (2, 'd0000000-0000-4000-8000-000000000001', 100, 'EUR')",
+    )
+    .await
+    .expect("shops can be broken");
+    let asked = ["doctor", "--json", "--db-url", &scratch.url];
+    let report = xtask(&asked, &[]).await.failed().json();
+    let mut told = told(&report);
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            "books problem shop 2: books: wallet_differences is not empty (1)",
+            "deliveries warning shop 3: webhooks may be sent to any address, also of the own network and without TLS",
+            "jobs problem shops 2, 3: 1 orders that nobody has paid are not ended",
+            NO_CRON,
+            "secrets problem shop 3: cards are accepted, and no signing secret of Stripe is set",
+        ]
+    );
+    // What to do says how to do it in that shop.
+    let text = report.to_string();
+    for told in [
+        "select * from interlock.wallet_differences (after `begin; select interlock.act_for(2);`, before `commit`)",
+        "npm run jobs (after `begin; set local interlock.shop = '2';`, before `commit`)",
+    ] {
+        assert!(text.contains(told), "{told} in {text}");
+    }
+    drop(db);
+    scratch.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_nothing_is_it_says_what_is_missing_and_looks_no_further() {
     let scratch = Scratch::empty("doctor_none").await;
     let finished = xtask(&["doctor", "--db-url", &scratch.url], &[])

@@ -10,10 +10,13 @@ use tokio_postgres::Client;
 use crate::cli::{xtask, xtask_running};
 use crate::scratch::Scratch;
 
+/// Who has bought.
+const BUYER: &str = "
+insert into auth.users (id, aud, role, email)
+values ('a7000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'jobs@example.com')";
+
 /// Work for each job that can have some without pg_cron: an order, a hold, a hot product, a key, an old guess.
 const OVERDUE: &str = "
-insert into auth.users (id, aud, role, email)
-values ('a7000000-0000-4000-8000-000000000001', 'authenticated', 'authenticated', 'jobs@example.com');
 insert into interlock.products (id, name, price, currency, available_quantity)
 values
   ('a7000000-0000-4000-8000-000000000002', 'Lamp', 100, 'EUR', 7),
@@ -74,6 +77,7 @@ fn told(report: &Value) -> Vec<String> {
 async fn what_is_overdue_is_done_without_pg_cron() {
     let scratch = Scratch::pushed("jobs").await;
     let db = scratch.connect().await;
+    db.batch_execute(BUYER).await.expect("there is a buyer");
     db.batch_execute(OVERDUE).await.expect("rows can be added");
     assert_eq!(
         state(&db).await,
@@ -130,6 +134,7 @@ async fn what_is_overdue_is_done_without_pg_cron() {
 async fn a_job_that_fails_is_named_and_stops_no_other() {
     let scratch = Scratch::pushed("jobs_fail").await;
     let db = scratch.connect().await;
+    db.batch_execute(BUYER).await.expect("there is a buyer");
     db.batch_execute(OVERDUE).await.expect("rows can be added");
     // There is no room for the lamps, and one of two hot products cannot be settled.
     db.batch_execute(
@@ -206,6 +211,79 @@ async fn a_job_that_fails_is_named_and_stops_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_many_shops_each_has_its_turn_and_one_that_fails_is_named() {
+    let scratch = Scratch::pushed("jobs_shops").await;
+    let db = scratch.connect().await;
+    db.batch_execute(BUYER).await.expect("there is a buyer");
+    db.batch_execute(
+        "select interlock.serve_shops();
+         select interlock.add_shop('berlin'), interlock.add_shop('paris')",
+    )
+    .await
+    .expect("there can be many shops");
+    // As functions of a shop see it.
+    let be_in = async |shop: i32| {
+        let sql = format!("set interlock.shop = '{shop}'; set role interlock_owner");
+        db.batch_execute(&sql).await.expect("a shop can be entered");
+    };
+    for shop in 1..=3 {
+        be_in(shop).await;
+        db.batch_execute(OVERDUE).await.expect("rows can be added");
+    }
+    // Of one there is no room for its lamps, and its hot product cannot be settled.
+    db.batch_execute(
+        "set interlock.shop = '2';
+         update interlock.products set available_quantity = interlock.most_units() where name = 'Lamp';
+         reset role;
+         create function public.refuse() returns trigger language plpgsql as $$ begin raise exception 'not today'; end $$;
+         create trigger refuse before update on interlock.products for each row
+         when (new.shop_id = 2 and new.name = 'Sticker') execute function public.refuse()",
+    )
+    .await
+    .expect("a shop can be broken");
+
+    let jobs = ["jobs", "--json", "--db-url", &scratch.url];
+    let finished = xtask(&jobs, &[]).await.failed();
+    let mut failed = told(&finished.json());
+    failed.retain(|job| !job.ends_with(" ok"));
+    assert_eq!(
+        failed,
+        [
+            "expire-orders expire-orders: shop 2: 1 orders are overdue for more than 10 minutes; \
+             `select public.cancel_order('a7000000-0000-4000-8000-000000000004')` says why",
+            "settle-slots settle-slots failed in 1 steps, first: \
+             shop 2 a7000000-0000-4000-8000-000000000003 P0001 not today",
+        ]
+    );
+    let states = async || {
+        let mut states = Vec::new();
+        for shop in 1..=3 {
+            be_in(shop).await;
+            states.push(state(&db).await);
+        }
+        db.batch_execute("reset role").await.expect("and left");
+        states
+    };
+    const DONE: &str = "expired, 7, expired, 0, 997, 0 keys, 0 guesses";
+    const BROKEN: &str = "pending_payment, 1000000000, expired, 0, 1000, 0 keys, 0 guesses";
+    assert_eq!(states().await, [DONE, BROKEN, DONE]);
+
+    db.batch_execute(
+        "drop function public.refuse() cascade;
+         set interlock.shop = '2';
+         set role interlock_owner;
+         update interlock.products set available_quantity = 5 where name = 'Lamp';
+         reset role",
+    )
+    .await
+    .expect("the cause can be mended");
+    xtask(&jobs, &[]).await.succeeded();
+    assert_eq!(states().await, [DONE, DONE, DONE]);
+    drop(db);
+    scratch.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_migrations_it_says_what_is_missing() {
     let scratch = Scratch::empty("jobs_none").await;
     let finished = xtask(&["jobs", "--db-url", &scratch.url], &[]).await;
@@ -221,6 +299,7 @@ async fn a_worker_goes_on_until_it_is_told_to_end() {
     let worker = xtask_running(&["jobs", "--json", "--every", "1", "--db-url", &scratch.url]);
     let pid = Pid::from_raw(worker.id().expect("it runs").try_into().expect("a pid"));
     let begun = Instant::now();
+    db.batch_execute(BUYER).await.expect("there is a buyer");
     db.batch_execute(OVERDUE).await.expect("rows can be added");
     // Purges are not due at every round, so they are not waited for; the order is due in the first round or the next
     // minute's.

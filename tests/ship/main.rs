@@ -9,6 +9,7 @@ mod docs;
 mod doctor;
 mod import_stock;
 mod jobs;
+mod move_shop;
 mod push;
 mod recorder;
 mod schemas;

@@ -107,7 +107,10 @@ async fn delta(from: &Scratch, to: &Scratch) -> String {
     .await
     .succeeded()
     .stdout;
-    found.trim().to_owned()
+    // It tells, too, what it does not look at (rights to set a parameter, which are the platform's).
+    let told = |line: &&str| !line.starts_with(['│', '▲', '●']);
+    let lines: Vec<&str> = found.lines().filter(told).collect();
+    lines.join("\n").trim().to_owned()
 }
 
 /// Every thing in a database, with what it is.

@@ -27,6 +27,51 @@ order by 1";
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn where_there_were_many_shops_it_goes_when_one_is_left() {
+    let scratch = Scratch::empty("uninstall_shops").await;
+    let db = scratch.connect().await;
+    let before = shape(&db).await;
+    scratch.push(&[]).await.succeeded();
+    db.batch_execute(
+        "select interlock.serve_shops();
+         select interlock.add_shop('berlin');
+         select interlock.archive_history_part('order_events', 'interlock_parts.order_events_0')",
+    )
+    .await
+    .expect("there can be many shops");
+    let all = ["uninstall", "--yes", "--db-url", &scratch.url];
+    let said = xtask(&all, &[]).await.failed().said();
+    assert!(said.contains("has rows of other shops"), "{said}");
+
+    // Whoever moves a shop takes it away so, triggers or not.
+    let admin = scratch.connect_as_admin().await;
+    admin
+        .batch_execute(
+            "set session_replication_role = replica;
+         do $$
+         declare
+           v_table regclass;
+         begin
+           for v_table in select t.name from interlock.keyed_tables() t where not t.is_part loop
+             execute format('delete from %s where shop_id = 2', v_table);
+           end loop;
+         end
+         $$",
+        )
+        .await
+        .expect("a shop can go");
+    drop(admin);
+    xtask(&all, &[]).await.succeeded();
+    // What was archived is the project's to keep.
+    db.batch_execute("drop table interlock_archive.order_events_0; drop schema interlock_archive")
+        .await
+        .expect("what was archived is still there");
+    assert_eq!(shape(&db).await, before);
+    drop(db);
+    scratch.remove().await;
+}
+
 async fn uninstall(recorder: &Recorder, scratch: &Scratch, arguments: &[&str]) -> Finished {
     let profile = recorder.profile.to_string_lossy();
     let mut all = vec!["uninstall", "--project-ref", PROJECT, "--profile", &profile];

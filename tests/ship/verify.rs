@@ -150,6 +150,138 @@ async fn the_statements_it_proposes_mend_what_they_are_about() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_knows_of_many_shops() {
+    let scratch = Scratch::pushed("verify_many").await;
+    let db = scratch.connect().await;
+    let verify = ["verify", "--json", "--db-url", &scratch.url];
+    for statement in [
+        "select interlock.serve_shops()",
+        "select interlock.serve_shops()",
+        "select interlock.serve_one_shop()",
+        "select interlock.serve_shops(); select interlock.add_shop('berlin')",
+    ] {
+        db.batch_execute(statement)
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+        let report = xtask(&verify, &[]).await.succeeded().json();
+        assert_eq!(report["in_place"], true, "{statement}");
+    }
+    drop(db);
+    scratch.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_shops_apart_is_named_when_it_is_gone_and_comes_back_as_it_says() {
+    let scratch = Scratch::pushed("verify_apart").await;
+    let db = scratch.connect().await;
+    db.batch_execute("select interlock.serve_shops(); select interlock.add_shop('berlin')")
+        .await
+        .expect("there can be many shops");
+    // As somebody takes it away, and as it is where a migration has made something anew.
+    let damage = [
+        (
+            "drop policy of_the_shop on interlock.orders",
+            "missing policy interlock.orders.of_the_shop",
+        ),
+        (
+            "alter policy of_the_shop on interlock.drivers using (true)",
+            "different policy interlock.drivers.of_the_shop",
+        ),
+        (
+            "drop policy of_the_owner on interlock.batches",
+            "missing policy interlock.batches.of_the_owner",
+        ),
+        (
+            "alter table interlock.products no force row level security",
+            "different row security interlock.products",
+        ),
+        (
+            "alter table interlock.promo_codes disable row level security, no force row level security",
+            "different row security interlock.promo_codes",
+        ),
+        (
+            "alter table interlock.wallets owner to postgres",
+            "different owner table interlock.wallets",
+        ),
+        (
+            "alter function interlock.clock() owner to postgres",
+            "different owner function interlock.clock()",
+        ),
+        (
+            "alter function interlock.post_deliver(text) owner to interlock_owner",
+            "different owner function interlock.post_deliver(text)",
+        ),
+        // It is a right of the owner's own now.
+        (
+            "",
+            "missing grant function interlock.post_deliver(text) to interlock_owner",
+        ),
+        (
+            "drop trigger a_shop on interlock.batches",
+            "missing trigger interlock.batches.a_shop",
+        ),
+        (
+            "alter table interlock.inventory alter shop_id set default 1",
+            "different column interlock.inventory.shop_id",
+        ),
+        (
+            "alter table interlock.tiers drop constraint tiers_threshold_key, add constraint tiers_threshold_key unique (threshold)",
+            "different constraint interlock.tiers.tiers_threshold_key",
+        ),
+        (
+            "drop index interlock.orders_by_user;
+             create index orders_by_user on interlock.orders (user_id, created_at desc)",
+            "different index interlock.orders.orders_by_user",
+        ),
+        (
+            "do $$ begin
+               execute 'create or replace view public.orders with (security_invoker = true) as '
+                 || regexp_replace(pg_get_viewdef('public.orders'), 'WHERE.*', '');
+             end $$",
+            "different view public.orders",
+        ),
+        (
+            "revoke select on interlock.shops from interlock_owner",
+            "missing grant table interlock.shops to interlock_owner",
+        ),
+        (
+            "grant select on interlock.settings to anon",
+            "unexpected grant table interlock.settings to anon",
+        ),
+        (
+            "alter table interlock_parts.outbox_0 no force row level security",
+            "rows rows parts: interlock_parts.outbox_0 does not keep shops apart",
+        ),
+    ];
+    for (statement, _) in damage {
+        db.batch_execute(statement)
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error:?}"));
+    }
+    let mut expected: Vec<&str> = damage.iter().map(|(_, told)| *told).collect();
+    let mut told = findings(&scratch).await;
+    expected.sort_unstable();
+    told.sort_unstable();
+    assert_eq!(told, expected);
+
+    let report = xtask(&["verify", "--json", "--db-url", &scratch.url], &[])
+        .await
+        .failed()
+        .json();
+    for finding in report["findings"].as_array().expect("a list of findings") {
+        let todo = finding["todo"].as_str().expect("a statement");
+        db.batch_execute(todo)
+            .await
+            .unwrap_or_else(|error| panic!("{todo}: {error:?}"));
+    }
+    xtask(&["verify", "--db-url", &scratch.url], &[])
+        .await
+        .succeeded();
+    drop(db);
+    scratch.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_that_break_a_rule_are_named() {
     let scratch = Scratch::pushed("verify_rows").await;
     let db = scratch.connect_as_admin().await;

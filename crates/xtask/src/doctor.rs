@@ -12,8 +12,10 @@ use crate::repo::Repo;
 use crate::supabase::{Supabase, Target};
 use crate::verify;
 
-/// Everything in rows and settings.
+/// Everything in the rows of a shop.
 const SHOP: &str = "supabase/verify/doctor.sql";
+/// The database's settings.
+const SETTINGS: &str = "supabase/verify/settings.sql";
 /// What pg_cron does.
 const CRON: &str = "supabase/verify/cron.sql";
 /// What decides about what else is asked.
@@ -23,7 +25,7 @@ fn facts(migration: &str) -> String {
 select
   current_setting('server_version') as postgres,
   to_regclass('cron.job') is not null as cron,
-  (select 'card' = any (s.payment_methods) from interlock.settings s) as cards,
+  exists (select from interlock.settings s where 'card' = any (s.payment_methods)) as cards,
   extract(epoch from to_timestamp('{migration}', 'YYYYMMDDHH24MISS')::timestamp at time zone 'UTC')::bigint as written"
     )
 }
@@ -142,7 +144,8 @@ fn look(repo: &Repo, target: &Target) -> Result<Report> {
         .select(&facts(&migration))?
         .pop()
         .unwrap_or_default();
-    let mut rows = supabase.rows(SHOP)?;
+    let mut rows = verify::shops::rows(repo, &supabase, verified.many_shops, SHOP)?;
+    rows.extend(supabase.rows(SETTINGS)?);
     let cron = facts["cron"] == true;
     if cron {
         rows.extend(supabase.rows(CRON)?);

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::repo::Repo;
 use crate::supabase::{DatabaseUrl, Supabase, Target};
 use crate::test::LocalStack;
-use crate::verify::{EXPECTED, Thing, inventory};
+use crate::verify::{EXPECTED, SHOPS, Thing, inventory, shops};
 use crate::{build, ensure};
 
 /// What the API shows, for `createClient<Database>()`.
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     db_url: Option<DatabaseUrl>,
 }
 
-/// Writes or checks both files.
+/// Writes or checks the files.
 pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     ensure::run_all(repo)?;
     match &args.db_url {
@@ -56,8 +56,13 @@ fn of(repo: &Repo, check: bool, url: DatabaseUrl) -> Result<()> {
     };
     let supabase = Supabase::find(repo, &target)?;
     let shown = types(repo, &supabase, "public")?;
+    let one = inventory(&supabase)?;
+    supabase.execute("select interlock.serve_shops()")?;
+    let many = inventory(&supabase);
+    supabase.execute("select interlock.serve_one_shop()")?;
     let files = [
-        (EXPECTED, as_lines(&inventory(&supabase)?)),
+        (SHOPS, as_lines(&shops::changes(&one, &many?))),
+        (EXPECTED, as_lines(&one)),
         (RPCS, rpcs(&shown)?),
         (TYPES, shown),
         (ROWS, types(repo, &supabase, "interlock")?),

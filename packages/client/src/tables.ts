@@ -390,6 +390,13 @@ export type Database = {
             referencedRelation: "customers";
             referencedColumns: ["id"];
           },
+          {
+            foreignKeyName: "customers_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "accounts";
+            referencedColumns: ["id"];
+          },
         ];
       };
       "deliver_secrets": {
@@ -543,7 +550,15 @@ export type Database = {
           "created_at"?: string;
           "user_id"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "drivers_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: true;
+            referencedRelation: "accounts";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "idempotency_keys": {
         Row: {
@@ -1634,7 +1649,15 @@ export type Database = {
           "user_id"?: string | null;
           "wallet_amount"?: number;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "orders_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "accounts";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "outbox": {
         Row: {
@@ -3533,6 +3556,31 @@ export type Database = {
         };
         Relationships: [];
       };
+      "shops": {
+        Row: {
+          "created_at": string;
+          "handle": string;
+          "id": number;
+          "requests_at_once": number | null;
+          "state": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "handle": string;
+          "id"?: number;
+          "requests_at_once"?: number | null;
+          "state"?: string;
+        };
+        Update: {
+          "created_at"?: string;
+          "handle"?: string;
+          "id"?: number;
+          "requests_at_once"?: number | null;
+          "state"?: string;
+        };
+        Relationships: [];
+      };
       "stock_balances": {
         Row: {
           "closed_through": number;
@@ -3908,7 +3956,15 @@ export type Database = {
           "currency"?: string;
           "user_id"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "wallets_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: true;
+            referencedRelation: "accounts";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "webhook_endpoints": {
         Row: {
@@ -3989,6 +4045,31 @@ export type Database = {
       };
     };
     Views: {
+      "accounts": {
+        Row: {
+          "created_at": string | null;
+          "email": string | null;
+          "id": string;
+          "is_anonymous": boolean;
+          "raw_user_meta_data": Json | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string | null;
+          "email"?: string | null;
+          "id"?: string | null;
+          "is_anonymous"?: boolean | null;
+          "raw_user_meta_data"?: Json | null;
+        };
+        Update: {
+          "created_at"?: string | null;
+          "email"?: string | null;
+          "id"?: string | null;
+          "is_anonymous"?: boolean | null;
+          "raw_user_meta_data"?: Json | null;
+        };
+        Relationships: [];
+      };
       "claimable_batches": {
         Row: {
           "created_at": string | null;
@@ -4190,6 +4271,7 @@ export type Database = {
         Returns: Json;
       };
       "accept_payment": { Args: { "p_order_id": string }; Returns: Json };
+      "act_for": { Args: { "p_shop_id": number }; Returns: undefined };
       "act_on_held_batch": {
         Args: {
           "p_action": string;
@@ -4230,6 +4312,7 @@ export type Database = {
         };
         Returns: string;
       };
+      "add_shop": { Args: { "p_handle": string }; Returns: number };
       "add_webhook_secret": {
         Args: { "p_endpoint_id": string };
         Returns: string;
@@ -4996,6 +5079,18 @@ export type Database = {
         Returns: boolean;
       };
       "erase_user": { Args: { "p_user_id": string }; Returns: Json };
+      "erase_user_after": {
+        Args: {
+          "p_ledger": string;
+          "p_order_ids": (string)[];
+          "p_user_id": string;
+        };
+        Returns: (string)[];
+      };
+      "erase_user_before": {
+        Args: { "p_user_id": string };
+        Returns: (string)[];
+      };
       "error_body": {
         Args: { "p_code": string; "p_detail"?: Json };
         Returns: Json;
@@ -5043,6 +5138,7 @@ export type Database = {
         Returns: Record<string, unknown>;
       };
       "expose": { Args: { "p_name": string }; Returns: boolean };
+      "exposed": { Args: Record<PropertyKey, never>; Returns: string[] };
       "fill_customers": {
         Args: { "p_again"?: boolean; "p_limit"?: number; "p_source": unknown };
         Returns: Json;
@@ -5437,6 +5533,7 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "find_shop": { Args: { "p_named"?: string }; Returns: number };
       "find_short_picks": {
         Args: { "p_session_ids": (string)[] };
         Returns: {
@@ -5597,6 +5694,10 @@ export type Database = {
         Returns: string;
       };
       "fulfill_order": { Args: { "p_order_id": string }; Returns: Json };
+      "functions_of_the_platform": {
+        Args: Record<PropertyKey, never>;
+        Returns: string[];
+      };
       "get_inventory": { Args: { "p_lines": Json }; Returns: Json };
       "get_picking_session": {
         Args: { "p_session_id": string };
@@ -5666,6 +5767,7 @@ export type Database = {
         Args: { "p_owner_id": string; "p_slots": number; "p_units": number };
         Returns: undefined;
       };
+      "guard_by_shop": { Args: { "p_table": unknown }; Returns: undefined };
       "has_other_order": {
         Args: { "p_order_id": string; "p_user_id": string };
         Returns: boolean;
@@ -5706,6 +5808,10 @@ export type Database = {
         Args: { "p_key": string; "p_message": string };
         Returns: string;
       };
+      "holds_shop": {
+        Args: { "p_columns": (number)[]; "p_table": unknown };
+        Returns: boolean;
+      };
       "import_stock": {
         Args: {
           "p_dry_run": boolean;
@@ -5714,6 +5820,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "in_each_shop": { Args: { "p_query": string }; Returns: Json[] };
       "increment_packing_quantity": {
         Args: {
           "p_picked_quantity": number;
@@ -5757,6 +5864,7 @@ export type Database = {
         Args: { "p_most": number; "p_text": string };
         Returns: boolean;
       };
+      "is_linked": { Args: { "p_table": unknown }; Returns: boolean };
       "is_open_order": { Args: { "p_status": string }; Returns: boolean };
       "is_owed_order": { Args: { "p_status": string }; Returns: boolean };
       "is_plain_cart": { Args: { "p_cart_items": Json }; Returns: boolean };
@@ -5793,6 +5901,14 @@ export type Database = {
           "schedule": string;
         }[];
       };
+      "keyed_tables": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "is_part": boolean;
+          "keyed": boolean;
+          "name": unknown;
+        }[];
+      };
       "leave_sessions": {
         Args: { "p_order_ids": (string)[] };
         Returns: undefined;
@@ -5814,6 +5930,8 @@ export type Database = {
         };
         Returns: number;
       };
+      "let_shops_go": { Args: { "p_table": unknown }; Returns: undefined };
+      "let_shops_reach": { Args: { "p_table": unknown }; Returns: undefined };
       "limit_wait": { Args: Record<PropertyKey, never>; Returns: boolean };
       "line_through": {
         Args: {
@@ -6288,6 +6406,7 @@ export type Database = {
       };
       "mail_words": { Args: { "p_language": string }; Returns: Json };
       "make_deliveries": { Args: { "p_limit": number }; Returns: number };
+      "make_exposed": { Args: { "p_name": string }; Returns: undefined };
       "make_history_part": {
         Args: {
           "p_column": string;
@@ -6855,6 +6974,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "post_deliver": { Args: { "p_url": string }; Returns: boolean };
       "prepare_realtime": {
         Args: Record<PropertyKey, never>;
         Returns: boolean;
@@ -7028,6 +7148,7 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      "reads_proof": { Args: { "p_path": string }; Returns: boolean };
       "rebased_lines": { Args: { "p_lines": Json }; Returns: Json };
       "receipt_as_html": {
         Args: { "p_left": string; "p_right": string; "p_style": string };
@@ -7337,6 +7458,12 @@ export type Database = {
       };
       "schedule_jobs": { Args: Record<PropertyKey, never>; Returns: number };
       "send_test_event": { Args: { "p_endpoint_id": string }; Returns: Json };
+      "serve_one_shop": {
+        Args: Record<PropertyKey, never>;
+        Returns: undefined;
+      };
+      "serve_shops": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "serves_shops": { Args: Record<PropertyKey, never>; Returns: boolean };
       "session_to_json": { Args: { "p_session_id": string }; Returns: Json };
       "set_crm_mappings": {
         Args: { "p_active": boolean; "p_mappings": Json };
@@ -7392,6 +7519,14 @@ export type Database = {
       "set_promo_slots": {
         Args: { "p_promo_id": string; "p_slots": number };
         Returns: Json;
+      };
+      "set_shop": {
+        Args: {
+          "p_id": number;
+          "p_requests_at_once"?: number;
+          "p_state"?: string;
+        };
+        Returns: boolean;
       };
       "set_stock_slots": {
         Args: { "p_product_id": string; "p_slots": number };
@@ -7487,6 +7622,9 @@ export type Database = {
         Returns: Json;
       };
       "shop_health": { Args: { "p_books": boolean }; Returns: Json };
+      "shop_id": { Args: Record<PropertyKey, never>; Returns: number };
+      "shops_of_user": { Args: { "p_user_id": string }; Returns: (number)[] };
+      "shops_to_serve": { Args: { "p_each": boolean }; Returns: (number)[] };
       "sign_webhook": {
         Args: {
           "p_body": string;
@@ -7550,6 +7688,10 @@ export type Database = {
           "p_provider_id": string;
         };
         Returns: Json;
+      };
+      "stored_proofs": {
+        Args: { "p_folder": string; "p_names"?: (string)[] };
+        Returns: string[];
       };
       "submit_payment_proof": {
         Args: { "p_object_path": string; "p_order_id": string };
@@ -7881,6 +8023,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "topic_of_shop": { Args: { "p_topic": string }; Returns: string };
       "transfer_answer": {
         Args: {
           "p_transfer": Omit<
@@ -7993,6 +8136,8 @@ export type Database = {
         };
         Returns: Json;
       };
+      "with_shop": { Args: { "p_definition": string }; Returns: string };
+      "without_shop": { Args: { "p_definition": string }; Returns: string };
       "works_at": { Args: { "p_location_id": string }; Returns: boolean };
       "wrap_text": {
         Args: { "p_columns": number; "p_text": string };

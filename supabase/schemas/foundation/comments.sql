@@ -27,6 +27,10 @@ comment on function interlock.cover_slots is
   'Take back what is granted to slots if a lower counter of their owner does not cover it.';
 comment on function interlock.erase_user is
   'What public.erase_user does, with its owner''s rights: remove an account and take the person out of all that stays.';
+comment on function interlock.erase_user_after is
+  'The part of interlock.erase_user once the account is gone, in the present shop: the person is taken out of all that stays, which is told to be of p_ledger where it needs an owner.';
+comment on function interlock.erase_user_before is
+  'The part of interlock.erase_user before the account goes, in the present shop: nothing is owed, the customer that they were at a till is erased, and so is what was said of their addresses.';
 comment on function interlock.error_body is
   'The body PostgREST makes of an error of the catalogue, without raising it.';
 comment on function interlock.expose is

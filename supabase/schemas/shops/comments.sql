@@ -15,6 +15,8 @@ comment on function interlock.guard_by_shop is
   'Let a table, or a part of one, show and take rows of the present shop only, and belong to the role that this binds.';
 comment on function interlock.holds_shop is
   'Whether a key (columns of a table, by number) holds the shop key.';
+comment on function interlock.in_each_shop is
+  'The rows of a query in each shop, as its functions see them, with its id as `shop`: for what whoever looks after an installation wants to know of all of them, but of each by itself.';
 comment on function interlock.is_linked is
   'Whether a table of the shop''s own is linked to any shop.';
 comment on function interlock.keyed_tables is
@@ -29,6 +31,8 @@ comment on function interlock.serve_shops is
   'From now on this installation serves many shops.';
 comment on function interlock.set_shop is
   'Change what is said of a shop: its state (open, closed, moving) and how many requests of it may be under way at a time (0: as many as come).';
+comment on function interlock.shops_of_user is
+  'The shops that have anything of a user, by the columns that hold people.';
 comment on function interlock.shops_to_serve is
   'For whom a job works: for shop after shop where there are many, each time from another one on, so that none is last whenever time is up; else, and for what is the installation''s, for nobody in particular, which is null.';
 comment on function interlock.with_shop is

@@ -5,7 +5,7 @@ begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
 set local lock_timeout = '10s';
-select plan(59);
+select plan(67);
 
 insert into auth.users (id, aud, role, email)
 select ('99000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'authenticated', 'authenticated', format('tap-%s@example.com', n)
@@ -296,6 +296,54 @@ select is(interlock.expire_orders(100), 0, 'a job acts for one');
 select pg_temp.be_owner(41);
 insert into interlock.settings as s default values on conflict do nothing;
 select pg_temp.be_owner();
+
+-- A person is erased in every shop that knows them, or in none.
+select pg_temp.be('authenticated', 3, '60');
+select set_config('test.order', public.checkout(
+  '[{"product_id": "99000000-0000-4000-8000-0000000000a1", "quantity": 1}]', p_contact => '{"email": "bob@example.com"}'
+)::jsonb -> 'order' ->> 'id', true);
+select pg_temp.be_owner(61);
+insert into interlock.drivers (user_id) values ('99000000-0000-4000-8000-000000000003');
+insert into interlock.customers (user_id, name) values ('99000000-0000-4000-8000-000000000003', 'tap Bob');
+select pg_temp.be('service_role', null, '61');
+select throws_like(
+  $$select public.erase_user('99000000-0000-4000-8000-000000000003')$$, 'USER_HAS_OBLIGATIONS', 'an order that is open in one shop keeps the account'
+);
+select pg_temp.be_owner();
+select is(interlock.shops_of_user('99000000-0000-4000-8000-000000000003'), '{60,61}', 'two know them');
+select throws_like(
+  $$
+    do $do$
+    begin
+      delete from auth.users where id = '99000000-0000-4000-8000-000000000003';
+      set constraints all immediate;
+    end
+    $do$
+  $$,
+  '%violates foreign key constraint%', 'nor does it go behind the shops'' back'
+);
+select pg_temp.be('service_role', null, '60');
+select is(public.cancel_order(current_setting('test.order')::uuid) ->> 'success', 'true', 'the order is ended');
+select is(
+  public.erase_user('99000000-0000-4000-8000-000000000003') ->> 'success', 'true', 'and they are erased, from wherever it is asked for'
+);
+select lives_ok('set constraints all immediate', 'with the account');
+select pg_temp.be_owner();
+select is_empty(
+  $$
+    select 'order' from interlock.orders o where o.user_id = '99000000-0000-4000-8000-000000000003'
+    union all
+    select 'driver' from interlock.drivers d where d.user_id = '99000000-0000-4000-8000-000000000003'
+    union all
+    select 'customer' from interlock.customers c where c.user_id = '99000000-0000-4000-8000-000000000003' or c.name = 'tap Bob'
+    union all
+    select 'contact' from interlock.order_details d where d.contact ->> 'email' = 'bob@example.com'
+    union all
+    select 'account' from auth.users u where u.id = '99000000-0000-4000-8000-000000000003'
+  $$,
+  'in each shop'
+);
+select is(interlock.shops_of_user('99000000-0000-4000-8000-000000000003'), '{}', 'and nobody knows them any more');
 
 -- The rights of each role, by shop: whatever a role may read, it reads of the present shop.
 create function pg_temp.strangers(p_role text, p_n int, p_claims jsonb)

@@ -194,8 +194,8 @@ select is_empty(
     where p.pronamespace = 'interlock'::regnamespace
       and p.proowner = 'interlock_owner'::regrole
       and p.prosrc ~ '\m(auth\.(users|sessions|identities)|vault\.|net\.|cron\.|storage\.objects|realtime\.send)\M'
-      -- Of these the first three are the installation's, and the others ask or tell, and do not reach.
-      and p.proname not in ('prepare_storage', 'prepare_realtime', 'schedule_jobs', 'has_realtime', 'pack_units', 'source_problems')
+      -- Of these the first five are the installation's, and the others ask or tell, and do not reach.
+      and p.proname not in ('prepare_storage', 'prepare_realtime', 'schedule_jobs', 'serve_shops', 'serve_one_shop', 'has_realtime', 'pack_units', 'source_problems')
   $$,
   'and alone reach what is the platform''s'
 );

@@ -54,7 +54,8 @@ async fn open(bench: &Bench, products: &[Uuid]) -> Vec<String> {
         .query(
             "select concat_ws(' ', kind, product_id, subject_id, expected, found, cause)
              from interlock.inventory_findings
-             where status = 'open' and product_id = any ($1)",
+             where status = 'open' and product_id = any ($1)
+             order by id",
             &[&products],
         )
         .await
@@ -110,7 +111,8 @@ async fn late_commit(bench: &Bench) -> Verdict {
         .db
         .execute(
             "select public.resolve_finding(id, 'test') from interlock.inventory_findings
-             where status = 'open' and product_id = any ($1)",
+             where status = 'open' and product_id = any ($1)
+             order by id",
             &[&products],
         )
         .await

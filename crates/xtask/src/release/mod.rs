@@ -28,7 +28,7 @@ const PROGRAMS: [&str; 2] = ["xtask", "interlock-stack"];
 
 /// Taken as they are, beside the functions.
 const FOLDERS: [&str; 2] = ["supabase/migrations", "supabase/rollback"];
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "CHANGELOG.md",
     "LICENSE",
     "LICENSE-APACHE",
@@ -36,6 +36,7 @@ const FILES: [&str; 7] = [
     "supabase/config.toml",
     "supabase/seed.sql",
     "supabase/verify/expected.json",
+    "supabase/verify/shops.json",
 ];
 
 /// What to make of it.

@@ -43,6 +43,9 @@ pub(crate) struct Args {
     /// Have the API reach the stack's database through PgBouncer, in transaction mode.
     #[arg(long)]
     pooled: bool,
+    /// Have the stack serve many shops, and test the second one.
+    #[arg(long)]
+    shops: bool,
 }
 
 /// What steps share.
@@ -50,6 +53,8 @@ struct Run<'a> {
     repo: &'a Repo,
     /// Whether the stack has PgBouncer before its database.
     pooled: bool,
+    /// Whether what is tested is the second of many shops.
+    shops: bool,
     /// The only area, if one was asked for.
     area: Option<Area>,
     /// The stack's URLs and keys, for the tests that use them.
@@ -78,6 +83,7 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     let mut run = Run {
         repo,
         pooled: args.pooled,
+        shops: args.shops,
         area,
         variables: BTreeMap::new(),
         stack: None,
@@ -224,6 +230,7 @@ mod tests {
             skip: skip.to_vec(),
             area: None,
             pooled: false,
+            shops: false,
         };
         plan(&args, None).expect("some step is left")
     }

@@ -12,6 +12,7 @@ use super::stack::LocalStack;
 use super::{Run, client, deploy, domain_mutants, live, metrics, pgtap, postgres15};
 use crate::command::cargo;
 use crate::repo::{Repo, WASM_TARGET};
+use crate::supabase::{Supabase, Target};
 use crate::{bench, build, ensure, fuzz, prove};
 
 /// A function's module may not be larger: every byte is uploaded, and loaded at each cold start.
@@ -161,7 +162,9 @@ impl Step {
             Self::Bench => "bench: does the benchmark still run",
             Self::Mutants => "mutants: without a lock, guard or constraint a test must fail",
             Self::DomainMutants => "domain-mutants: without a check of the domain a test must fail",
-            Self::Pgtap => "pgtap: database tests on the stack's Postgres",
+            Self::Pgtap => {
+                "pgtap: database tests on the stack's Postgres, as the only shop and as one of many"
+            }
             Self::Postgres15 => {
                 "postgres15: migrations, rollbacks, tests and linters on Postgres 15"
             }
@@ -285,6 +288,10 @@ impl Step {
                 Some(area) => {
                     let tests = area.end_to_end();
                     end_to_end(run, &[&tests])
+                }
+                None if run.shops => {
+                    let elsewhere = ONE_SHOP_ALONE.iter().flat_map(|name| ["--skip", name]);
+                    end_to_end(run, &REST.into_iter().chain(elsewhere).collect::<Vec<_>>())
                 }
                 None => end_to_end(run, &REST),
             },
@@ -461,8 +468,52 @@ fn start_stack(run: &mut Run) -> Result<Counts> {
         println!("the stack is at {url}");
     }
     run.variables.clone_from(&stack.variables);
+    if run.shops {
+        serve_shops(run)?;
+    }
     run.stack = Some(stack);
     Ok(Counts::PASSED)
+}
+
+/// End-to-end tests that speak of shop 1 by ways of their own (`npm test -- --shops`).
+const ONE_SHOP_ALONE: [&str; 15] = [
+    // By clients in JavaScript, and a payment provider, that send no header and no shop in the URL.
+    "areas::events::mails::an_order_is_confirmed_by_mail",
+    "areas::events::mails::the_crm_is_told_of_customers",
+    "areas::events::over_http::nothing_of_a_flood_is_lost",
+    "areas::events::over_http::receivers_verify_what_they_get",
+    "areas::shop::payment_intent::all_tabs_get_the_same_intent_and_its_payment_pays_the_order",
+    "areas::shop::payment_intent::an_intent_that_was_cancelled_is_followed_by_another",
+    "areas::shop::payment_intent::an_intent_whose_id_was_not_kept_is_found_again_and_pays",
+    "client::supabase_js_reads_every_answer",
+    // By the only row of settings, read by whoever reads all rows.
+    "areas::delivery::lifecycle::the_lease_length_is_a_setting_of_the_database",
+    "areas::shop::price_scenes::calls_that_meet_half_way_end_as_they_must",
+    // By keys that hold no shop: the seed, and upserts.
+    "areas::foundation::reports::the_queries_of_the_reports_find_what_they_say",
+    "areas::shop::gate::a_lock_that_is_stuck_or_ends_under_its_holder_changes_nothing_but_the_time",
+    "areas::shop::gate::behind_the_gate_as_many_are_sold_as_there_are",
+    // By accounts that are removed behind the shops' backs, which takes nothing along there.
+    "areas::foundation::scenes::calls_that_meet_half_way_end_as_they_must",
+    "areas::shop::reservation_scenes::calls_that_meet_half_way_end_as_they_must",
+];
+
+/// Has the stack serve many shops. What is tested from then on is the second one, beside an empty first one.
+fn serve_shops(run: &mut Run) -> Result<()> {
+    let url = run
+        .variables
+        .get("DB_URL")
+        .context("the stack has no DB_URL")?;
+    let target = Target {
+        db_url: Some(url.clone().into()),
+        ..Target::default()
+    };
+    let supabase = Supabase::find(run.repo, &target)?;
+    supabase.execute("select interlock.serve_shops()")?;
+    supabase.execute("select interlock.add_shop('second')")?;
+    run.variables
+        .insert("INTERLOCK_SHOP".to_owned(), "2".to_owned());
+    Ok(())
 }
 
 /// Runs the end-to-end tests that the arguments select.
@@ -518,7 +569,27 @@ fn accounts(run: &mut Run) -> Result<Counts> {
         .envs(&stack.variables)
         .args(["test", "--no-lock", "--no-check", "--allow-all"])
         .args(&files);
-    Ok(counts + live::tests(&mut run.tail, &mut deno)?)
+    let counts = counts + live::tests(&mut run.tail, &mut deno)?;
+
+    // From here on the stack serves many shops.
+    let url = stack
+        .variables
+        .get("DB_URL")
+        .context("the stack has no DB_URL")?;
+    let target = Target {
+        db_url: Some(url.clone().into()),
+        ..Target::default()
+    };
+    let supabase = Supabase::find(run.repo, &target)?;
+    supabase.execute("select interlock.serve_shops()")?;
+    supabase.execute("select interlock.add_shop('berlin')")?;
+    let mut shops = Command::new("node");
+    shops
+        .current_dir(&run.repo.root)
+        .envs(&stack.variables)
+        .args(["--experimental-websocket", "--test", "--test-reporter=tap"])
+        .arg("tests/shops/shops.test.js");
+    Ok(counts + live::tests(&mut run.tail, &mut shops)?)
 }
 
 /// On stacks of their own: nobody else's has the lab's schema, and beside a replica a list may lack what others have just done.
@@ -630,5 +701,6 @@ fn pgtap(run: &mut Run) -> Result<Counts> {
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    pgtap::run(run, &variables)
+    let one = pgtap::run(run, &variables)?;
+    Ok(one + pgtap::run_as_shop_of_many(run, &variables)?)
 }

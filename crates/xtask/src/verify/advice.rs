@@ -63,6 +63,9 @@ pub(super) fn todo(finding: &Finding, migrations: &Migrations) -> String {
             "push it: `npm run deploy -- --project-ref REF`, or `npx supabase db push --remote=REF`. If it was run by hand: \
              `npx supabase migration repair --remote=REF --status applied {name}`"
         ),
+        ("row security", State::Different { expected, .. }) if expected != "on" => {
+            format!("alter table {name} enable row level security, force row level security;")
+        }
         ("row security", _) => format!("alter table {name} enable row level security;"),
         ("grant", state) => grant(name, state),
         ("trigger", State::Different { found, .. }) if found.ends_with("(disabled)") => {

@@ -71,7 +71,7 @@ impl Thing {
         )
     }
 
-    fn key(&self) -> (&str, &str) {
+    pub(super) fn key(&self) -> (&str, &str) {
         (&self.kind, &self.name)
     }
 }
@@ -181,7 +181,7 @@ pub(super) fn compare(expected: &[Thing], found: &[Thing]) -> Vec<Finding> {
 fn object_of(thing: &Thing) -> &str {
     match thing.kind.as_str() {
         "grant" => granted_on(&thing.name).map_or("", |(_, name)| name),
-        "comment" => thing.name.split_once(' ').map_or("", |(_, name)| name),
+        "comment" | "owner" => thing.name.split_once(' ').map_or("", |(_, name)| name),
         _ => &thing.name,
     }
 }
@@ -220,7 +220,7 @@ fn without_consequences(findings: Vec<Finding>) -> Vec<Finding> {
     let follows = |finding: &Finding| {
         let name = match finding.kind.as_str() {
             "grant" => granted_on(&finding.name).map_or("", |(_, name)| name),
-            "comment" => finding.name.split_once(' ').map_or("", |(_, name)| name),
+            "comment" | "owner" => finding.name.split_once(' ').map_or("", |(_, name)| name),
             _ => &finding.name,
         };
         let shown = finding.kind == "view"

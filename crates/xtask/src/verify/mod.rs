@@ -3,6 +3,7 @@
 
 mod advice;
 mod compare;
+pub(crate) mod shops;
 
 use std::fs;
 
@@ -19,6 +20,10 @@ use crate::supabase::{Supabase, Target};
 pub(crate) const INVENTORY: &str = "supabase/verify/inventory.sql";
 /// What that list is after the migrations.
 pub(crate) const EXPECTED: &str = "supabase/verify/expected.json";
+/// What of it is otherwise where there are many shops.
+pub(crate) const SHOPS: &str = "supabase/verify/shops.json";
+/// Looks once at what is all shops': the parts of histories.
+const INSTALLATION: &str = "supabase/verify/installation.sql";
 /// Looks at the rows: whether the books agree, and what a shop should know.
 const HEALTH: &str = "supabase/verify/health.sql";
 
@@ -40,6 +45,8 @@ pub(crate) struct Report {
     pub(crate) findings: Vec<Finding>,
     /// What a shop should know; nothing to mend.
     pub(crate) notes: Vec<String>,
+    /// Whether there are many shops.
+    pub(crate) many_shops: bool,
 }
 
 /// Looks, and prints; an error means that something is not in place.
@@ -64,19 +71,30 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
 /// Compares a database with what the migrations make.
 pub(crate) fn look(repo: &Repo, target: &Target) -> Result<Report> {
     let supabase = Supabase::find(repo, target)?;
-    let expected = expected(repo)?;
+    let one = expected(repo)?;
     let found = inventory(&supabase)?;
+    let many_shops = shops::are_many(&found);
+    let expected = if many_shops {
+        shops::expected(&one, &read(repo, SHOPS)?)
+    } else {
+        one.clone()
+    };
     let mut findings = compare(&expected, &found);
     let migrations = advice::Migrations::read(repo)?;
     for finding in &mut findings {
-        finding.todo = advice::todo(finding, &migrations);
+        finding.todo = many_shops
+            .then(|| shops::todo(finding, &one))
+            .flatten()
+            .unwrap_or_else(|| advice::todo(finding, &migrations));
     }
     let mut notes = Vec::new();
     // The rows can only be looked at where their tables are.
     if findings.iter().any(Finding::is_missing_table) {
         notes.push("the rows were not looked at, because tables are missing".to_owned());
     } else {
-        for row in supabase.rows(HEALTH)? {
+        let mut rows = shops::rows(repo, &supabase, many_shops, HEALTH)?;
+        rows.extend(supabase.rows(INSTALLATION)?);
+        for row in rows {
             let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
             match text("level").as_str() {
                 "problem" => findings.push(Finding::in_rows(text("subject"), text("todo"))),
@@ -88,16 +106,20 @@ pub(crate) fn look(repo: &Repo, target: &Target) -> Result<Report> {
         things: expected.len(),
         findings,
         notes,
+        many_shops,
     })
 }
 
 /// What the migrations make, as this repository keeps it.
 pub(crate) fn expected(repo: &Repo) -> Result<Vec<Thing>> {
-    let path = repo.root.join(EXPECTED);
-    let text = fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {EXPECTED}; `cargo xtask snapshot` writes it"))?;
+    read(repo, EXPECTED)
+}
+
+fn read(repo: &Repo, path: &str) -> Result<Vec<Thing>> {
+    let text = fs::read_to_string(repo.root.join(path))
+        .with_context(|| format!("cannot read {path}; `cargo xtask snapshot` writes it"))?;
     let rows: Vec<Value> =
-        serde_json::from_str(&text).with_context(|| format!("{EXPECTED} is not valid JSON"))?;
+        serde_json::from_str(&text).with_context(|| format!("{path} is not valid JSON"))?;
     rows.iter().map(Thing::read).collect()
 }
 

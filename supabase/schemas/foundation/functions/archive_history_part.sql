@@ -14,7 +14,13 @@ declare
 begin
   perform interlock.lock_history(p_history);
   execute format('alter table interlock.%I detach partition %s', p_history, p_part);
+  -- Of many shops it is nobody's but the installation's any more.
+  execute format('alter table %s owner to current_user, no force row level security', p_part);
   for v_statement in
+    select format('drop policy %I on %s', p.polname, p_part)
+    from pg_catalog.pg_policy p
+    where p.polrelid = p_part
+    union all
     select format('alter table %s drop constraint %I', p_part, k.conname)
     from pg_catalog.pg_constraint k
     where k.conrelid = p_part

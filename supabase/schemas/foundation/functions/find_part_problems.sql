@@ -2,7 +2,7 @@
 -- compares all else with what the migrations make. With each what to do, mostly a statement. A part that is gone without having been archived is a
 -- problem, unless the shop archives: whoever drops what was archived drops it there, so it is a note.
 --
--- Callers: `npm run verify` (supabase/verify/health.sql).
+-- Callers: `npm run verify` (supabase/verify/installation.sql).
 -- Locks: none.
 create function interlock.find_part_problems()
 returns table (level text, subject text, todo text)
@@ -10,7 +10,11 @@ language sql
 stable
 set search_path = ''
 as $$
-  with history as materialized (
+  with settings as materialized (
+    -- As interlock.make_history_parts has it.
+    select max(s.history_part_rows) as history_part_rows from interlock.settings s
+  ),
+  history as materialized (
     select
       h.name, h.keep, coalesce(pg_sequence_last_value(h.sequence::regclass), 0) as last,
       format('interlock.%I', h.name)::regclass::oid as id,
@@ -19,7 +23,8 @@ as $$
   ),
   part as materialized (
     select
-      h.name as history, h.id as history_id, c.oid as id, c.relname, c.oid::regclass::text as shown, c.relrowsecurity, i.inhdetachpending,
+      h.name as history, h.id as history_id, c.oid as id, c.relname, c.oid::regclass::text as shown, c.relrowsecurity, c.relforcerowsecurity,
+      pg_get_userbyid(c.relowner) as owner, i.inhdetachpending,
       pg_get_expr(c.relpartbound, c.oid) = 'DEFAULT' as is_rest
     from history h
     join pg_catalog.pg_inherits i on i.inhparent = h.id
@@ -78,7 +83,7 @@ as $$
   select 'problem', format('%s has no part for what is written now, which comes to its rest', h.name),
     'select interlock.make_history_parts(), and see to it that the job make-history-parts runs'
   from history h
-  cross join interlock.settings s
+  cross join settings s
   where s.history_part_rows is not null
     and h.last >= coalesce(h.ends, 0)
     and not exists (select from stray t where t.history = h.name and t.place >= coalesce(h.ends, 0))
@@ -133,7 +138,7 @@ as $$
         (
           select format('for values from (%s) to (', coalesce(h.ends::text, nullif(s.place, 0)::text, 'minvalue')) || s.place + t.history_part_rows || ')'
           from history h
-          cross join interlock.settings t
+          cross join settings t
           where h.name = s.history
             and s.place >= coalesce(h.ends, 0)
         )
@@ -186,6 +191,16 @@ as $$
   select 'problem', format('%s has its row security off', p.shown), format('alter table %s enable row level security', p.shown)
   from part p
   where not p.relrowsecurity
+
+  union all
+  select 'problem', format('%s does not keep shops apart', p.shown), format('select interlock.guard_by_shop(%L)', p.shown)
+  from part p
+  where interlock.serves_shops()
+    and not (
+      p.relforcerowsecurity
+      and p.owner = 'interlock_owner'
+      and exists (select from pg_catalog.pg_policy o where o.polrelid = p.id and o.polname = 'of_the_shop')
+    )
 
   union all
   select 'problem', format('%s is open to %s', o.id::regclass, o.roles), format('revoke all on table %s from %s', o.id::regclass, o.roles)

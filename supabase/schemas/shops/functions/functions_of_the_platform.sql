@@ -10,6 +10,6 @@ set search_path = ''
 as $$
   select unnest(array[
     'add_shop', 'archive_history', 'broadcast', 'find_shop', 'is_linked', 'make_history_parts', 'post_deliver', 'purge_run_log', 'set_shop',
-    'stored_proofs'
+    'shops_of_user', 'stored_proofs'
   ])
 $$;

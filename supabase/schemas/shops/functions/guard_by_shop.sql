@@ -14,6 +14,8 @@ begin
     execute format(
       'create policy of_the_shop on %s as restrictive using (shop_id = (select interlock.shop_id()))', p_table
     );
+  end if;
+  if not exists (select from pg_catalog.pg_policy p where p.polrelid = p_table and p.polname = 'of_the_owner') then
     execute format('create policy of_the_owner on %s to interlock_owner using (true)', p_table);
   end if;
   -- A row that a function has made of all its columns has none yet. A part has the triggers of what it is a part of.

@@ -67,13 +67,24 @@ begin
     execute v_statement;
   end loop;
 
+  for v_statement in
+    select format('alter table %1$s drop constraint %2$I, add constraint %2$I %3$s', c.conrelid::regclass, c.conname, d.description)
+    from pg_catalog.pg_constraint c
+    join pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = 'pg_constraint'::regclass
+    where c.contype = 'f'
+      and c.conrelid in (select t.name from interlock.keyed_tables() t where not t.is_part)
+      and c.confrelid = 'auth.users'::regclass
+  loop
+    execute v_statement;
+  end loop;
+
   for v_table in select t.* from interlock.keyed_tables() t loop
-    execute format('drop policy of_the_shop on %s', v_table.name);
-    execute format('drop policy of_the_owner on %s', v_table.name);
+    execute format('drop policy if exists of_the_shop on %s', v_table.name);
+    execute format('drop policy if exists of_the_owner on %s', v_table.name);
     execute format('alter table %s no force row level security', v_table.name);
     execute format('alter table %s owner to current_user', v_table.name);
     if not v_table.is_part then
-      execute format('drop trigger a_shop on %s', v_table.name);
+      execute format('drop trigger if exists a_shop on %s', v_table.name);
     end if;
   end loop;
   perform interlock.make_exposed(e) from interlock.exposed() e;
@@ -98,7 +109,8 @@ begin
   loop
     execute v_statement;
   end loop;
+  -- Whatever else there is of it, what was archived above all, is kept; its rights go.
+  reassign owned by interlock_owner to current_user;
   drop owned by interlock_owner;
-  perform interlock.schedule_jobs();
 end
 $$;

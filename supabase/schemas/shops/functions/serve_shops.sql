@@ -17,7 +17,13 @@ declare
   v_object record;
 begin
   if not exists (select from pg_catalog.pg_roles r where r.rolname = 'interlock_owner') then
-    create role interlock_owner nologin nobypassrls;
+    begin
+      create role interlock_owner nologin nobypassrls;
+    exception
+      when duplicate_object or unique_violation then
+        -- Made just now for another database of this server.
+        null;
+    end;
   end if;
   if not pg_has_role(current_user, 'interlock_owner', 'usage') then
     grant interlock_owner to current_user;
@@ -91,6 +97,22 @@ begin
     end if;
   end loop;
   drop table pg_temp.interlock_references;
+
+  -- An account that goes takes nothing along in a shop that is not looked at: interlock.erase_user does, shop by shop. The comment keeps what it was.
+  for v_object in
+    select c.conrelid::regclass as name, c.conname, pg_get_constraintdef(c.oid) as definition
+    from pg_catalog.pg_constraint c
+    where c.contype = 'f'
+      and c.conrelid in (select t.name from interlock.keyed_tables() t where not t.is_part)
+      and c.confrelid = 'auth.users'::regclass
+      and c.confdeltype <> 'a'
+  loop
+    execute format(
+      'alter table %1$s drop constraint %2$I, add constraint %2$I %3$s deferrable initially deferred', v_object.name, v_object.conname,
+      regexp_replace(v_object.definition, ' ON DELETE .*$', '')
+    );
+    execute format('comment on constraint %I on %s is %L', v_object.conname, v_object.name, v_object.definition);
+  end loop;
 
   for v_table in select t.* from interlock.keyed_tables() t loop
     perform interlock.guard_by_shop(v_table.name);

@@ -17,6 +17,7 @@ as $$
       ),
       '^(FOREIGN KEY )\((.*? REFERENCES [^(]*)\(', '\1(shop_id, \2(shop_id, '
     )
-    else overlay(p_definition placing '(shop_id, ' from position('(' in p_definition) for 1)
+    -- Of the parts of a history, too, which Postgres does not write.
+    else regexp_replace(replace(p_definition, ' ON ONLY ', ' ON '), '\(', '(shop_id, ')
   end
 $$;

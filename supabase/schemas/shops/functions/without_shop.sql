@@ -7,5 +7,7 @@ language sql
 immutable
 set search_path = ''
 as $$
-  select regexp_replace(replace(p_definition, '(shop_id, ', '('), '(ON DELETE SET NULL) \([^)]*\)', '\1')
+  select regexp_replace(
+    replace(replace(p_definition, '(shop_id, ', '('), ' ON ONLY ', ' ON '), '(ON DELETE SET NULL) \([^)]*\)', '\1'
+  )
 $$;
