@@ -526,6 +526,9 @@ values ('bobs', (select id::text from interlock.orders where user_id = pg_temp.i
 update interlock.orders set status = 'fulfilled' where id::text = (select answer from said where name = 'bobs');
 update interlock.orders set status = 'cancelled' where user_id = pg_temp.id('bob') and interlock.is_owed_order(status);
 update interlock.wallets set balance = 0 where user_id = pg_temp.id('bob');
+-- Where there are many shops an account takes nothing along: interlock.erase_user does.
+update interlock.orders set user_id = null where user_id = pg_temp.id('bob') and interlock.serves_shops();
+delete from interlock.wallets where user_id = pg_temp.id('bob') and interlock.serves_shops();
 delete from auth.users where id = pg_temp.id('bob');
 select ok(
   pg_temp.say('shop', format('select public.refund_order(%L)', (select answer from said where name = 'bobs')))

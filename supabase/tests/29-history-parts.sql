@@ -61,7 +61,7 @@ as $$
   from interlock.stock_movements m
   where m.product_id = pg_temp.id(p_name)
   group by 1, 2
-  on conflict (product_id, location_id) do update set closed_through = excluded.closed_through, quantity = excluded.quantity
+  on conflict on constraint stock_balances_pkey do update set closed_through = excluded.closed_through, quantity = excluded.quantity
 $$;
 
 -- As it is installed ----------------------------------------------------------

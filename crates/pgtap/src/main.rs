@@ -1,5 +1,8 @@
 //! Runs pgTAP files, each in a session of its own, and counts what they say. It does what
-//! `supabase test db` does with psql and pg_prove in a container.
+//! `supabase test db` does with psql and pg_prove in a container. It also runs them as one shop of many.
+
+mod many;
+mod one_shop;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +22,9 @@ struct Cli {
     /// A superuser of the same database, who installs pgTAP first. Without one it must be there.
     #[arg(long, env = "INTERLOCK_ADMIN_DB_URL", hide_env_values = true)]
     admin_url: Option<Config>,
+    /// Run them as one shop of many, in a database of its own on the same server, which the administrator makes; from the repository.
+    #[arg(long)]
+    as_shop_of_many: bool,
     /// The files, run in this order.
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -38,18 +44,47 @@ async fn main() -> ExitCode {
 
 /// Whether every file passes.
 async fn run_all(cli: Cli) -> Result<bool> {
-    if let Some(admin) = &cli.admin_url {
-        let client = connect(admin).await.context("as administrator")?;
-        client
-            .batch_execute("create extension if not exists pgtap with schema extensions")
-            .await
-            .context("cannot install pgTAP")?;
+    if !cli.as_shop_of_many {
+        if let Some(admin) = &cli.admin_url {
+            install(admin).await?;
+        }
+        return run_files(&cli.url, &cli.files, |_, _| ()).await;
     }
+    let Some(admin) = &cli.admin_url else {
+        println!(
+            "not as one shop of many: INTERLOCK_ADMIN_DB_URL does not say who may make a database"
+        );
+        return Ok(true);
+    };
+    println!("as one shop of many:");
+    let tester = many::make(admin, &cli.url).await?;
+    let passed = run_files(&tester, &cli.files, one_shop::settle).await?;
+    if passed {
+        many::remove(admin).await?;
+    }
+    Ok(passed)
+}
+
+/// As administrator.
+async fn install(admin: &Config) -> Result<()> {
+    let client = connect(admin).await.context("as administrator")?;
+    client
+        .batch_execute("create extension if not exists pgtap with schema extensions")
+        .await
+        .context("cannot install pgTAP")
+}
+
+async fn run_files(
+    url: &Config,
+    files: &[PathBuf],
+    settle: impl Fn(&Path, &mut Report),
+) -> Result<bool> {
     let (mut passed, mut failed) = (0, 0);
-    for file in &cli.files {
-        let report = run(&cli.url, file)
+    for file in files {
+        let mut report = run(url, file)
             .await
             .with_context(|| format!("{}", file.display()))?;
+        settle(file, &mut report);
         print(file, &report);
         passed += report.passed;
         failed += report.failed + report.problems.len();

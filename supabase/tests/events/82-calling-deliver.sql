@@ -19,6 +19,8 @@ select is(interlock.call_deliver(), 0, 'whatever is due, and however it is set u
 create schema net;
 create schema vault;
 create table net.calls (url text, body jsonb, headers jsonb, timeout int);
+grant usage on schema net, vault to public;
+grant all on net.calls to public;
 create function net.http_post(
   url text, body jsonb default '{}', params jsonb default '{}', headers jsonb default '{}', timeout_milliseconds int default 5000
 )
@@ -29,6 +31,7 @@ as $$
 $$;
 select is(interlock.call_deliver(), 0, 'nor without the vault');
 create table vault.decrypted_secrets (name text, decrypted_secret text);
+grant select on vault.decrypted_secrets to public;
 delete from interlock.webhook_endpoints;
 update interlock.settings set deliver_url = null;
 
@@ -51,8 +54,10 @@ select results_eq(
   'where the settings say'
 );
 select is(
-  (select headers from net.calls), '{"content-type": "application/json", "x-deliver-secret": "the secret of the worker"}'::jsonb,
-  'with the secret in the header that the function reads'
+  (select headers from net.calls),
+  jsonb '{"content-type": "application/json", "x-deliver-secret": "the secret of the worker"}'
+    || case when interlock.serves_shops() then jsonb_build_object('x-shop', interlock.shop_id()::text) else '{}' end,
+  'with the secret in the header that the function reads, and the shop where there are many'
 );
 
 delete from net.calls;
@@ -233,12 +238,16 @@ create trigger send_one after insert on net.calls for each row execute function 
 insert into interlock.deliveries (position, transaction, endpoint_id, subject)
 select interlock.note_event('tap.due', 'x', '{}'), pg_current_xact_id(), w.id, 'x' from interlock.webhook_endpoints w;
 update interlock.delivery_cursor set seen = format('%s:%1$s:', pg_current_xact_id()::text::bigint + 1)::pg_snapshot;
+-- It acts for each shop that there is, until its transaction ends.
+select set_config('tap.shop', coalesce(current_setting('interlock.shop', true), ''), true);
 do $$
 begin
   -- Its commits are not for a test.
   execute replace((select j.command from interlock.jobs() j where j.name = 'deliver'), 'commit;', '');
 end
 $$;
+reset role;
+select set_config('interlock.shop', current_setting('tap.shop'), true);
 select is((select count(*) from net.calls), 2::bigint, 'the job calls again until nothing is due');
 drop trigger send_one on net.calls;
 delete from net.calls;

@@ -27,7 +27,9 @@ as $$
       when p_user in ('anon', 'service_role') then format('{"role": "%s"}', p_user)
       else json_build_object(
         'sub', '81000000-0000-4000-8000-0000000000' || p_user, 'role', 'authenticated',
-        'app_metadata', json_build_object('role', case p_user when 'aa' then 'staff' when 'ee' then 'packer' end)
+        'app_metadata', json_build_object(
+          'role', case p_user when 'aa' then 'staff' when 'ee' then 'packer' end, 'shop_id', interlock.shop_id()
+        )
       )::text
     end, true)
 $$;
@@ -43,7 +45,7 @@ begin
     with sent as (
       select m.event::text as event, m.payload - 'id' - 'created_at' as payload, m.private, m.extension
       from realtime.messages m
-      where m.topic = p_topic
+      where m.topic = interlock.topic_of_shop(p_topic)
       order by coalesce((m.payload ->> 'version')::int, 0), m.inserted_at
     )
     select s.event, s.payload from sent s where s.private and s.extension = 'broadcast';
@@ -61,10 +63,11 @@ language plpgsql
 as $$
 declare
   v_id constant uuid := gen_random_uuid();
+  v_topic constant text := interlock.topic_of_shop(p_topic);
   v_heard boolean;
 begin
-  insert into realtime.messages (id, topic, extension) values (v_id, p_topic, 'broadcast');
-  perform set_config('realtime.topic', p_topic, true);
+  insert into realtime.messages (id, topic, extension) values (v_id, v_topic, 'broadcast');
+  perform set_config('realtime.topic', v_topic, true);
   perform pg_temp.act_as(p_user);
   v_heard := exists (select from realtime.messages m where m.id = v_id);
   reset role;

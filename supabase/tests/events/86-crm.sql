@@ -182,7 +182,7 @@ select is(x -> 'call', jsonb_build_object(
   'outlet', 'CRM', 'method', 'PUT', 'url', '/contacts/c%2By%2F82%40example.com?of=customer.changed', 'headers', jsonb_build_object('idempotency-key', x ->> 'key'),
   'body', jsonb_build_object('id', pg_temp.id('Cy'), 'name', 'O''Neil Ng, Cy', 'n', 1, 'on', true, 'tags', '["a", null]'::jsonb)::text
 ), 'it is told in its own fields, what is not there is left out, and nobody''s name is a step in the path') from pg_temp.changed('Cy') x;
-insert into interlock.points_accounts (customer_id, tier) values (pg_temp.id('Cy'), 'gold') on conflict (customer_id) do update set tier = 'gold';
+insert into interlock.points_accounts (customer_id, tier) values (pg_temp.id('Cy'), 'gold') on conflict on constraint points_accounts_pkey do update set tier = 'gold';
 select is((x #>> '{call,body}')::jsonb, jsonb_build_object('who', pg_temp.id('Cy'), 'tier', 'silver', 'now', 'gold'), 'of a tier, too: what was, and what is')
 from pg_temp.happen('loyalty.tier_changed', pg_temp.id('Cy')::text, jsonb_build_object('customer_id', pg_temp.id('Cy'), 'tier', 'silver')) x;
 select is(x - 'key', '{"state": "skipped", "why": "nobody who may be written to", "call": null}', n || ' is not told of') from unnest('{Di,Ed}'::text[]) n, pg_temp.changed(n) x;

@@ -138,7 +138,7 @@ delete from realtime.messages;
 select pg_temp.buy(2, 3);
 select is(pg_temp.told(2), '[]', 'it has been low since');
 select is(
-  (select m.payload ->> 'state' from realtime.messages m where m.topic = 'stock:87000000-0000-4000-8000-000000000002'),
+  (select m.payload ->> 'state' from realtime.messages m where m.topic = interlock.topic_of_shop('stock:87000000-0000-4000-8000-000000000002')),
   'sold_out', 'and whoever looks at it is told that no more can be ordered'
 );
 

@@ -141,7 +141,7 @@ as $$
   join interlock.stock_transfers t on t.id = s.id
   join interlock.stock_transfer_lines l on l.transfer_id = t.id
   where s.name = p_name
-  group by t.id
+  group by t.id, t.ended_at, t.cancelled
 $$;
 -- Differences, and what an audit finds.
 create function pg_temp.audited()

@@ -419,7 +419,7 @@ select is(
   jsonb_build_object('visit', jsonb_build_object(
     'pos_id', (select sale -> 'id' from sold where n = 8), 'pos_user', pg_temp.by_email('eve-61@example.com'), 'pos_type', 'in-store',
     'transaction_date', to_char(now() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS +0000'), 'transaction_total', 12.83,
-    'location', (select l.name from interlock.locations l where l.id = interlock.online_location()),
+    'location', (select l.name from public.locations l where l.id = interlock.online_location()),
     'visit_details_attributes', '[
       {"sku": "61000000-0000-4000-8000-000000000001", "name": "mug", "price": 5, "quantity": 2, "category": "standard", "discount": 0.5},
       {"sku": "61000000-0000-4000-8000-000000000003", "name": "tea", "price": 3.33, "quantity": 1, "category": "tap61-tea", "discount": 0}

@@ -73,7 +73,7 @@ values ('67600000-0000-4000-8000-000000000001', 'Ada', '+496700001'), ('67600000
 insert into interlock.points_accounts (customer_id, balance) values ('67600000-0000-4000-8000-000000000001', 5);
 insert into interlock.points_movements (customer_id, kind, points, balance_after)
 values ('67600000-0000-4000-8000-000000000001', 'adjusted', 5, 5);
-insert into interlock.points_values (currency, value) values ('EUR', 10) on conflict (currency) do update set value = 10;
+insert into interlock.points_values (currency, value) values ('EUR', 10) on conflict on constraint points_values_pkey do update set value = 10;
 insert into interlock.promo_codes (code, discount_type, discount_value) values ('TAP67', 'percentage', 10);
 
 -- A cashier's sale at the till with a shift (1) or the one without (2): the first problem's code, then pointer and code of each.

@@ -27,6 +27,8 @@ insert into interlock.sale_approvals (id, register_id, actions, reason, approved
 values (pg_temp.id('ddd'), pg_temp.id('100'), '{discount}', 'x', pg_temp.id('ccc'), now(), now() + interval '1 minute');
 
 create temporary table limited (n int generated always as identity, by text) on commit drop;
+-- Where there are many shops, a function has the rights of a role of its own.
+grant insert on limited to public;
 create or replace function interlock.limit_wait()
 returns boolean
 language plpgsql
@@ -111,6 +113,7 @@ select is(
 
 -- Two that make the same rows wait for each other in one order.
 create temporary table made (n int generated always as identity, what text) on commit drop;
+grant insert on made to public;
 create function pg_temp.note_made()
 returns trigger
 language plpgsql
@@ -160,6 +163,7 @@ select is(interlock.expire_parked_sales(100), 1, 'then it is ended, too');
 
 -- What becomes of the others between the look and the lock: while one is ended.
 create temporary table ended (n int generated always as identity, lock_timeout text) on commit drop;
+grant insert on ended to public;
 create function pg_temp.meanwhile()
 returns trigger
 language plpgsql

@@ -29,7 +29,7 @@ select is(
     select array_agg(format('%s %s%s', a.attname, pg_temp.base_type(a.atttypid, a.atttypmod),
       case when a.attnotnull then ' not null' else '' end) order by a.attnum)
     from pg_catalog.pg_attribute a
-    where a.attrelid = t.name::regclass and a.attnum > 0 and not a.attisdropped
+    where a.attrelid = t.name::regclass and a.attnum > 0 and not a.attisdropped and a.attname <> 'shop_id'
   ),
   t.columns,
   format('columns of %s', t.name)

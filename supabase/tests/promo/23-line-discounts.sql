@@ -81,7 +81,7 @@ select is_empty(
     from interlock.orders o
     join interlock.order_items i on i.order_id = o.id
     where o.user_id = '7c230000-0000-4000-8000-000000000001'
-    group by o.id
+    group by o.id, o.discount
     having sum(i.discount) <> o.discount or bool_or(i.discount > i.quantity * i.unit_price)
   $$,
   'the lines sum to the discount, and no line has more than it costs'

@@ -236,7 +236,7 @@ update interlock.products set price = 3 where name = 'tap many';
 select is(pg_temp.ledger(), null, 'another price is no movement');
 insert into interlock.products (id, name, price, currency, available_quantity)
 values (pg_temp.p(12), 'tap many', 1, 'EUR', 9)
-on conflict (id) do update set available_quantity = excluded.available_quantity;
+on conflict on constraint products_pkey do update set available_quantity = excluded.available_quantity;
 select is(pg_temp.ledger(), '2 5 9 correction 7', 'an upsert');
 delete from interlock.products where id = pg_temp.p(12);
 select is(pg_temp.ledger(), '2 -9 0 deleted 7', 'a deletion');

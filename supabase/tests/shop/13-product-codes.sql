@@ -115,7 +115,7 @@ select is(pg_temp.stock(1), 6, 'other changes are no change of stock');
 select lives_ok(
   $$
     insert into interlock.product_codes (product_id, code) values (pg_temp.p(1), 'a1')
-    on conflict (product_id, code) do nothing
+    on conflict do nothing
   $$,
   'a code that is there already'
 );

@@ -198,7 +198,7 @@ select is(
 
 -- An order of an account that is gone.
 update interlock.orders set status = 'expired' where user_id = pg_temp.id('bob') and status = 'confirmed';
-delete from auth.users where id = pg_temp.id('bob');
+select interlock.erase_user(pg_temp.id('bob'));
 select is(
   pg_temp.reopen(id), format('ORDER_OWNER_GONE {"order_id": "%s"}', id), 'nobody has no order, in cash'
 )

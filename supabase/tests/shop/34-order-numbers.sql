@@ -111,6 +111,7 @@ begin
   return v_plan;
 end
 $$;
+analyze interlock.orders;
 select matches(pg_temp.plan(), 'orders_number_key', 'it is looked up, not searched for');
 
 select * from finish();

@@ -257,7 +257,7 @@ select is_empty(
     from interlock.orders o
     join interlock.order_items i on i.order_id = o.id
     where o.user_id = pg_temp.id('ann')
-    group by o.id
+    group by o.id, o.shipping, o.shipping_tax, o.tax, o.tax_included, o.total
     having sum(i.tax) + o.shipping_tax <> o.tax
       or sum(i.quantity * i.unit_price - i.discount + case when i.tax_inclusive then 0 else i.tax end) + o.shipping
         + case when o.tax_included = 0 then o.shipping_tax else 0 end <> o.total

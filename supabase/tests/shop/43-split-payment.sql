@@ -318,7 +318,7 @@ reset role;
 update interlock.orders set status = 'cancelled' where user_id = pg_temp.id(1) and status in ('confirmed', 'pending_payment');
 update interlock.orders set status = 'refunded' where user_id = pg_temp.id(1) and status = 'paid';
 update interlock.wallets set balance = 0 where user_id = pg_temp.id(1);
-delete from auth.users where id = pg_temp.id(1);
+select interlock.erase_user(pg_temp.id(1));
 select pg_temp.be(0);
 select is(
   pg_temp.refusal(format('select public.refund_order(%L)', pg_temp.order('gone'))),

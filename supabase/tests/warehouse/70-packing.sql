@@ -40,7 +40,7 @@ as $$
           )
           when 'dd' then '{"role": "packer", "location_ids": ["70100000-0000-4000-8000-000000000001", 7, "x"]}'::jsonb
           else '{"role": "driver"}'::jsonb
-        end
+        end || jsonb_build_object('shop_id', interlock.shop_id())
       )::text
     end, true)
 $$;
@@ -378,7 +378,9 @@ select is_empty('select * from interlock.packing_differences', 'the books agree'
 select pg_temp.act_as('aa');
 select is(pg_temp.scan('b', 1, ', p_action => ''unpack''') ->> 'quantity_packed', '1', 'one comes out');
 select is(pg_temp.scan('b', 1) ->> 'quantity_packed', '2', 'and goes in');
-select set_config('realtime.topic', 'packing:' || pg_temp.id('session'), true);
+reset role;
+select set_config('realtime.topic', interlock.topic_of_shop('packing:' || pg_temp.id('session')), true);
+select pg_temp.act_as('aa');
 select results_eq(
   $$ select event::text, (payload ->> 'quantity_packed')::int, (payload ->> 'version')::int from realtime.messages where topic = realtime.topic() and event = 'packing.progress' order by 3 desc limit 2 $$,
   $$ values ('packing.progress', 2, 7), ('packing.progress', 1, 6) $$, 'a worker of the location hears both, each with its version'
@@ -404,7 +406,9 @@ select pg_temp.act_as('dd');
 select is_empty('select 1 from realtime.messages', 'one of another location nothing');
 select pg_temp.act_as('cc');
 select is_empty('select 1 from realtime.messages', 'nor does anybody else');
-select set_config('realtime.topic', 'packing:x', true);
+reset role;
+select set_config('realtime.topic', interlock.topic_of_shop('packing:x'), true);
+select pg_temp.act_as('cc');
 select is_empty('select 1 from realtime.messages', 'nor under a topic that is none');
 reset role;
 

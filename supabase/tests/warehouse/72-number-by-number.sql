@@ -584,7 +584,7 @@ select is(
   array(
     select m.payload ->> 'change'
     from realtime.messages m
-    where m.event = 'packing.progress' and m.topic = 'packing:' || pg_temp.id('one')
+    where m.event = 'packing.progress' and m.topic = interlock.topic_of_shop('packing:' || pg_temp.id('one'))
     order by (m.payload ->> 'version')::int
   ),
   array['1', '1', '-1', '1', '1'], 'the others hear of each, and of no refusal'

@@ -15,6 +15,9 @@ use crate::repo::Repo;
 /// npm's copy of pgTAP: SQL only, so it fits every Postgres.
 const ARCHIVE: &str = "@electric-sql/pglite-pgtap/dist/pgtap.tar.gz";
 
+/// The files about installations of many shops.
+const OF_MANY: &str = "supabase/tests/shops";
+
 /// Puts pgTAP into the `share` directory of a Postgres, where `create extension` finds it.
 pub(super) fn install(repo: &Repo, share: &Path) -> Result<()> {
     let extensions = share.join("extension");
@@ -50,11 +53,30 @@ pub(super) fn embedded_share(repo: &Repo) -> Result<PathBuf> {
 pub(super) fn run(run: &mut Run, variables: &[(&str, &str)]) -> Result<Counts> {
     let area = run.area.as_ref().map(|area| area.name.as_str());
     let files = files(&run.repo.root, area)?;
+    run_files(run, variables, &files, &[])
+}
+
+/// Runs them as one shop of many, in a database of its own on the same server, so that a function is noticed that reaches another shop, or needs
+/// keys without the shop. Those of an installation of many make one themselves.
+pub(super) fn run_as_shop_of_many(run: &mut Run, variables: &[(&str, &str)]) -> Result<Counts> {
+    let area = run.area.as_ref().map(|area| area.name.as_str());
+    let mut files = files(&run.repo.root, area)?;
+    files.retain(|file| !file.starts_with(OF_MANY));
+    run_files(run, variables, &files, &["--as-shop-of-many"])
+}
+
+fn run_files(
+    run: &mut Run,
+    variables: &[(&str, &str)],
+    files: &[PathBuf],
+    arguments: &[&str],
+) -> Result<Counts> {
     let mut command = cargo(&["run", "--quiet", "--package", "pgtap", "--"]);
     command
         .current_dir(&run.repo.root)
         .envs(variables.iter().copied())
-        .args(&files);
+        .args(arguments)
+        .args(files);
     live::tests(&mut run.tail, &mut command)
 }
 
