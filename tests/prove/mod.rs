@@ -11,6 +11,7 @@ mod own_stack;
 mod report;
 mod scale;
 mod security;
+mod shops;
 
 use crate::harness::stack::Stack;
 use crate::prove::report::{Report, Section};
@@ -19,7 +20,7 @@ use clap::{Parser, ValueEnum};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Shows that the promises hold: interleavings, histories, faults, permissions; scale if it is asked for.
+/// Shows that the promises hold: interleavings, histories, faults, permissions, shops that move; scale if it is asked for.
 #[derive(Debug, Parser)]
 #[command(name = "prove")]
 struct Cli {
@@ -51,7 +52,9 @@ enum Topic {
     Faults,
     /// Who may do what.
     Security,
-    /// A pooler before the database, a replica beside it. Only if it is asked for: its five hundred clients want the machine for themselves.
+    /// Many shops on two databases, which are moved while they sell.
+    Shops,
+    /// A pooler before the database, a replica beside it, shops on two servers. Only if it is asked for: its five hundred clients want the machine for themselves.
     Scale,
 }
 
@@ -63,7 +66,7 @@ impl Topic {
             Self::Histories => 35,
             Self::Faults => 30,
             // Complete, and quick.
-            Self::Security | Self::Scale => 0,
+            Self::Security | Self::Shops | Self::Scale => 0,
         }
     }
 }
@@ -126,6 +129,7 @@ async fn prove(cli: &Cli) -> Result<bool> {
             Topic::Histories => histories::run(&search).await?,
             Topic::Faults => faults::run(&search).await?,
             Topic::Security => security::run(&search).await?,
+            Topic::Shops => shops::run(&search).await?,
             Topic::Scale => scale::run(&search).await?,
         };
         section.print();

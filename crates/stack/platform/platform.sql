@@ -45,6 +45,8 @@ alter role supabase_auth_admin set search_path = auth;
 
 grant anon, authenticated, service_role to authenticator;
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
+-- To restore a dump, and to move a shop (npm run move-shop).
+grant set on parameter session_replication_role to postgres;
 
 do $$
 begin

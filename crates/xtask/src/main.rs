@@ -19,6 +19,7 @@ mod jobs;
 mod lint;
 mod llms;
 mod migration;
+mod move_shop;
 mod openapi;
 mod prebuilt;
 mod progress;
@@ -96,6 +97,8 @@ enum Task {
     ImportStock(import_stock::Args),
     /// Audit the stock, and tell what its books do not agree on.
     Audit(audit::Args),
+    /// Move a shop to another database while it sells.
+    MoveShop(move_shop::Args),
     /// Write the console as files that any host can serve, against a project.
     Console(console::Args),
     /// Write down what the migrations make: for `verify`, and as TypeScript types.
@@ -139,6 +142,7 @@ impl Task {
                 | Self::Deliver(_)
                 | Self::ImportStock(_)
                 | Self::Audit(_)
+                | Self::MoveShop(_)
                 | Self::Console(_)
         )
     }
@@ -185,6 +189,7 @@ fn dispatch(task: Task) -> Result<()> {
         Task::Deliver(args) => deliver::run(&args),
         Task::ImportStock(args) => import_stock::run(&repo, &args),
         Task::Audit(args) => audit::run(&repo, &args),
+        Task::MoveShop(args) => move_shop::run(&args),
         Task::Console(args) => console::run(&repo, &args),
         Task::Snapshot(args) => snapshot::run(&repo, &args),
         Task::Prove { args } => prove::prove(&repo, &args),

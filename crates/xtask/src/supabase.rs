@@ -61,6 +61,11 @@ impl DatabaseUrl {
         self.0[start..].split('?').next().unwrap_or_default()
     }
 
+    /// All of it, for whoever connects.
+    pub(crate) fn whole(&self) -> &str {
+        &self.0
+    }
+
     /// What stands between the user's name and the host.
     fn password(&self) -> Option<&str> {
         let (_, rest) = self.0.split_once("://")?;

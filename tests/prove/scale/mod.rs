@@ -1,4 +1,5 @@
-//! One Postgres and many connections: a pooler in transaction mode before the database; a replica beside it, which takes over.
+//! One Postgres and many connections: a pooler in transaction mode before the database; a replica beside it, which takes over. Two, and shops
+//! that move from one to the other.
 //!
 //! The stacks are our own, started for it; `INTERLOCK_STACK` names their program, and `cargo xtask prove` sets it.
 
@@ -11,6 +12,7 @@ mod storm;
 use crate::prove::Search;
 use crate::prove::own_stack::{self, OwnStack, connect};
 use crate::prove::report::{Section, progress};
+use crate::prove::shops;
 use anyhow::Result;
 use std::path::Path;
 use storm::Wishes;
@@ -39,6 +41,7 @@ pub(crate) async fn run(_search: &Search) -> Result<Section> {
     };
     replicas::prove(&program, &mut section).await?;
     through_pgbouncer(&program, &mut section).await?;
+    shops::on_two_servers(&program, &mut section).await?;
     let more = section.failures.len().saturating_sub(TOLD);
     section.failures.truncate(TOLD);
     if more > 0 {
