@@ -1458,6 +1458,9 @@ begin
   update interlock.promo_redemptions r set user_id = null where r.user_id = p_user_id;
   delete from interlock.promo_user_uses u where u.user_id = p_user_id;
 
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   perform 1 from interlock.promo_codes p where p.user_id = p_user_id order by p.id for no key update;
   update interlock.promo_codes p set user_id = v_nobody where p.user_id = p_user_id;
 
@@ -2390,7 +2393,7 @@ as $$
       select m.created_at
       from interlock.wallet_movements m
       where m.user_id = w.user_id
-        and m.id > coalesce(b.closed_through, 0)
+        and m.id > case when b.closed_through is null then 0 else b.closed_through end
       order by m.id
       limit 1
     ) < interlock.clock() - s.close_ledgers_after
@@ -2407,7 +2410,7 @@ as $$
       from interlock.stock_movements m
       where m.product_id = p.id
         and m.location_id = interlock.online_location()
-        and m.id > coalesce(b.closed_through, 0)
+        and m.id > case when b.closed_through is null then 0 else b.closed_through end
       order by m.id
       limit 1
     ) < interlock.clock() - s.close_ledgers_after
@@ -2424,7 +2427,7 @@ as $$
       from interlock.stock_movements m
       where m.product_id = i.product_id
         and m.location_id = i.location_id
-        and m.id > coalesce(b.closed_through, 0)
+        and m.id > case when b.closed_through is null then 0 else b.closed_through end
       order by m.id
       limit 1
     ) < interlock.clock() - s.close_ledgers_after

@@ -2712,15 +2712,23 @@ as $$
 declare
   v_found record;
 begin
-  with lines as (
+  -- Read first: where there are many shops, what is said in a line could not be looked up by index otherwise.
+  with said as materialized (
     select
       l.n - 1 as line,
       jsonb_strip_nulls(l.line) as members,
       (l.line ->> 'inventory_id')::uuid as inventory_id,
-      coalesce((l.line ->> 'product_id')::uuid, i.product_id, (l.line ->> 'inventory_id')::uuid) as product_id,
-      coalesce((l.line ->> 'location_id')::uuid, i.location_id, interlock.online_location()) as location_id
+      (l.line ->> 'product_id')::uuid as product_id,
+      (l.line ->> 'location_id')::uuid as location_id
     from jsonb_array_elements(p_lines) with ordinality as l (line, n)
-    left join interlock.inventory i on i.id = (l.line ->> 'inventory_id')::uuid
+  ),
+  lines as materialized (
+    select
+      l.line, l.members, l.inventory_id,
+      coalesce(l.product_id, i.product_id, l.inventory_id) as product_id,
+      coalesce(l.location_id, i.location_id, interlock.online_location()) as location_id
+    from said l
+    left join interlock.inventory i on i.id = l.inventory_id
   ),
   named as (
     select
@@ -4041,7 +4049,7 @@ as
         from interlock.stock_movements m
         where m.product_id = o.product_id
           and m.location_id = o.location_id
-          and m.id > coalesce(b.closed_through, 0)
+          and m.id > case when b.closed_through is null then 0 else b.closed_through end
       ), 0) as ledger_quantity
     from (
       select w.product_id, w.location_id from owners w

@@ -2491,7 +2491,7 @@ as
         select sum(m.delta)
         from interlock.wallet_movements m
         where m.user_id = o.user_id
-          and m.id > coalesce(b.closed_through, 0)
+          and m.id > case when b.closed_through is null then 0 else b.closed_through end
       ), 0) as ledger_balance
     from (
       select w.user_id from owners w where w.user_id is not null

@@ -823,7 +823,7 @@ begin
     left join interlock.stock_balances b on b.product_id = m.product_id and b.location_id = m.location_id
     where m.product_id = p_product_id
       and m.location_id = p_location_id
-      and m.id > coalesce(b.closed_through, 0)
+      and m.id > case when b.closed_through is null then 0 else b.closed_through end
   ) c
   where c.balance_after <> c.sum
   order by c.id
@@ -986,7 +986,7 @@ as $$
         from interlock.stock_movements m
         where m.product_id = a.id
           and m.location_id = w.location_id
-          and m.id > coalesce(b.closed_through, 0)
+          and m.id > case when b.closed_through is null then 0 else b.closed_through end
       ), 0) as ledger,
       case
         when w.location_id = interlock.online_location() then coalesce(p.available_quantity - p.backordered, 0) - coalesce((

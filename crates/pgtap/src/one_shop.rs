@@ -23,7 +23,6 @@ const ACCOUNT: &str =
     "an account takes nothing along: interlock.erase_user does, in each shop (25-erase-user.sql)";
 const SETTINGS: &str = "the role passes over row security, and reaches the settings of every shop in the table; the shop's own code has views";
 const UPSERT: &str = "`on conflict` needs a key of the view's columns, and the shop is in none";
-const PLAN: &str = "row security tries what cannot leak first, and `coalesce` of a column is taken for something that can, so it is no condition of an index";
 
 const SESSIONS: &str = "the role that has functions does not see what sessions do";
 
@@ -40,22 +39,6 @@ const ONLY: &[Only] = &[
         ],
     ),
     only("shop/24-restock.sql", UPSERT, &["and an upsert"]),
-    only(
-        "27-closed-ledgers.sql",
-        PLAN,
-        &["only the open part of a ledger is read"],
-    ),
-    only(
-        "29-lines-are-looked-up.sql",
-        PLAN,
-        &[
-            "select public.manage_inventory('get', pg_temp.lines('{\"location_id\": \"29000000-0000-4000-8000-000000000001\"}'))",
-            "select public.manage_inventory('adjust',",
-            "select public.manage_inventory('set',",
-            "select public.manage_inventory('receive',",
-            "select public.manage_inventory('transfer', pg_temp.lines('{\"from_location_id\": \"29000000-0000-4000-8000-000000000001\",",
-        ],
-    ),
     only(
         "84-metrics.sql",
         SESSIONS,

@@ -6099,7 +6099,7 @@ export type Database = {
       };
       "lock_first_expired_batch": {
         Args: {
-          "p_before"?: Omit<
+          "p_before": Omit<
             Database["interlock"]["Tables"]["batches"]["Row"],
             Database["interlock"]["Tables"]["batches"]["ComputedFields"]
           >;

@@ -5,6 +5,7 @@
 
 mod buyers;
 mod checks;
+mod limits;
 mod market;
 mod mutants;
 mod places;
@@ -82,6 +83,7 @@ async fn prove(places: &Places, program: &Path, section: &mut Section) -> Result
         section.failures.push(format!("{more} failures more"));
     }
     progress("shops", "shops were moved in a storm");
+    section.failures.extend(limits::hold(places).await?);
     let mut found = 0;
     for mutant in MUTANTS {
         match notice(places, program, mutant).await? {

@@ -23,7 +23,7 @@ begin
     left join interlock.stock_balances b on b.product_id = m.product_id and b.location_id = m.location_id
     where m.product_id = p_product_id
       and m.location_id = p_location_id
-      and m.id > coalesce(b.closed_through, 0)
+      and m.id > case when b.closed_through is null then 0 else b.closed_through end
   ) c
   where c.balance_after <> c.sum
   order by c.id

@@ -24,7 +24,7 @@ as $$
         from interlock.stock_movements m
         where m.product_id = a.id
           and m.location_id = w.location_id
-          and m.id > coalesce(b.closed_through, 0)
+          and m.id > case when b.closed_through is null then 0 else b.closed_through end
       ), 0) as ledger,
       case
         when w.location_id = interlock.online_location() then coalesce(p.available_quantity - p.backordered, 0) - coalesce((

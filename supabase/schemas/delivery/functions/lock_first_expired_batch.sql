@@ -1,10 +1,10 @@
 -- Lock the first batch under a lease that is over and that nobody else is locking; with p_before, only one that
--- comes before that batch in the queue.
+-- comes before that batch in the queue. (No default: where there are many shops Postgres 15 would not add a column to a type that has one.)
 --
 -- Callers: interlock.lock_next_claimable_batch.
 -- Locks: one batch row, never waiting (skip locked).
 -- Errors: none; null if there is none.
-create function interlock.lock_first_expired_batch(p_before interlock.batches default null)
+create function interlock.lock_first_expired_batch(p_before interlock.batches)
 returns uuid
 language plpgsql
 set search_path = ''

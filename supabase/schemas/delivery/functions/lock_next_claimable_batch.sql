@@ -33,7 +33,7 @@ begin
   return coalesce(
     v_batch_id,
     interlock.lock_first_available_batch(),
-    interlock.lock_first_expired_batch()
+    interlock.lock_first_expired_batch(null)
   );
 end
 $$;

@@ -42,6 +42,9 @@ begin
   update interlock.promo_redemptions r set user_id = null where r.user_id = p_user_id;
   delete from interlock.promo_user_uses u where u.user_id = p_user_id;
 
+  if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
+    perform interlock.limit_wait();
+  end if;
   perform 1 from interlock.promo_codes p where p.user_id = p_user_id order by p.id for no key update;
   update interlock.promo_codes p set user_id = v_nobody where p.user_id = p_user_id;
 

@@ -18,7 +18,7 @@ as $$
       select m.created_at
       from interlock.wallet_movements m
       where m.user_id = w.user_id
-        and m.id > coalesce(b.closed_through, 0)
+        and m.id > case when b.closed_through is null then 0 else b.closed_through end
       order by m.id
       limit 1
     ) < interlock.clock() - s.close_ledgers_after
@@ -35,7 +35,7 @@ as $$
       from interlock.stock_movements m
       where m.product_id = p.id
         and m.location_id = interlock.online_location()
-        and m.id > coalesce(b.closed_through, 0)
+        and m.id > case when b.closed_through is null then 0 else b.closed_through end
       order by m.id
       limit 1
     ) < interlock.clock() - s.close_ledgers_after
@@ -52,7 +52,7 @@ as $$
       from interlock.stock_movements m
       where m.product_id = i.product_id
         and m.location_id = i.location_id
-        and m.id > coalesce(b.closed_through, 0)
+        and m.id > case when b.closed_through is null then 0 else b.closed_through end
       order by m.id
       limit 1
     ) < interlock.clock() - s.close_ledgers_after

@@ -33,7 +33,7 @@ as
         from interlock.stock_movements m
         where m.product_id = o.product_id
           and m.location_id = o.location_id
-          and m.id > coalesce(b.closed_through, 0)
+          and m.id > case when b.closed_through is null then 0 else b.closed_through end
       ), 0) as ledger_quantity
     from (
       select w.product_id, w.location_id from owners w
