@@ -9,6 +9,8 @@ drop function
 drop view interlock.queues;
 drop function
   interlock.browse_shop,
+  interlock.database_replicas,
+  interlock.database_sessions,
   interlock.log_position,
   interlock.metrics,
   interlock.order_story,

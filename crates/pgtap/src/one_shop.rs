@@ -24,8 +24,6 @@ const ACCOUNT: &str =
 const SETTINGS: &str = "the role passes over row security, and reaches the settings of every shop in the table; the shop's own code has views";
 const UPSERT: &str = "`on conflict` needs a key of the view's columns, and the shop is in none";
 
-const SESSIONS: &str = "the role that has functions does not see what sessions do";
-
 /// An entry that is not needed any more is a failure.
 const ONLY: &[Only] = &[
     only("29-history-parts.sql", PARTS, &[]),
@@ -39,11 +37,6 @@ const ONLY: &[Only] = &[
         ],
     ),
     only("shop/24-restock.sql", UPSERT, &["and an upsert"]),
-    only(
-        "84-metrics.sql",
-        SESSIONS,
-        &["the oldest transaction, as this one"],
-    ),
     only(
         "delivery/02-roles.sql",
         SETTINGS,

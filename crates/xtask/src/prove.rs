@@ -10,9 +10,13 @@ use crate::repo::Repo;
 use crate::test::{LocalStack, debian};
 use crate::{build, ensure, stack};
 
+/// Has the stack serve many shops, and proves the second one: interleavings and histories, which say theirs.
+const SHOPS: &str = "--shops";
+
 /// Builds what it needs, starts a stack unless `API_URL` names one, and passes `args` on.
 pub(crate) fn prove(repo: &Repo, args: &[String]) -> Result<()> {
     ensure::run_all(repo)?;
+    let (shops, args): (Vec<_>, Vec<_>) = args.iter().partition(|arg| *arg == SHOPS);
     if args.iter().any(|arg| arg.ends_with("scale")) {
         debian::pgbouncer(repo)?;
     }
@@ -24,6 +28,10 @@ pub(crate) fn prove(repo: &Repo, args: &[String]) -> Result<()> {
     eprintln!("starting a stack …");
     build::build(repo, &build::Args::default())?;
     let stack = LocalStack::start(repo, "prove-stack")?;
+    if !shops.is_empty() {
+        stack.serve_shops(repo, "second")?;
+        prove.env("INTERLOCK_SHOP", "2");
+    }
     run(prove.envs(&stack.variables))
 }
 

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::repo::Repo;
+use crate::supabase::{Supabase, Target};
 
 /// A stack of our own, with an empty database, on ports that were free. It stops when this is
 /// dropped, or when this process ends in whatever way.
@@ -72,6 +73,18 @@ impl LocalStack {
             folder,
             &["--no-storage", "--console-port=0", "--with=replica"],
         )
+    }
+
+    /// From now on it serves many shops, of which the second one has this handle.
+    pub(crate) fn serve_shops(&self, repo: &Repo, second: &str) -> Result<()> {
+        let url = self.variables.get("DB_URL");
+        let target = Target {
+            db_url: Some(url.context("the stack has no DB_URL")?.clone().into()),
+            ..Target::default()
+        };
+        let supabase = Supabase::find(repo, &target)?;
+        supabase.execute("select interlock.serve_shops()")?;
+        supabase.execute(&format!("select interlock.add_shop('{second}')"))
     }
 
     /// The same for the project in another directory.

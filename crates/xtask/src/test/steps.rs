@@ -12,7 +12,6 @@ use super::stack::LocalStack;
 use super::{Run, client, deploy, domain_mutants, live, metrics, pgtap, postgres15};
 use crate::command::cargo;
 use crate::repo::{Repo, WASM_TARGET};
-use crate::supabase::{Supabase, Target};
 use crate::{bench, build, ensure, fuzz, prove};
 
 /// A function's module may not be larger: every byte is uploaded, and loaded at each cold start.
@@ -469,7 +468,9 @@ fn start_stack(run: &mut Run) -> Result<Counts> {
     }
     run.variables.clone_from(&stack.variables);
     if run.shops {
-        serve_shops(run)?;
+        stack.serve_shops(run.repo, "second")?;
+        run.variables
+            .insert("INTERLOCK_SHOP".to_owned(), "2".to_owned());
     }
     run.stack = Some(stack);
     Ok(Counts::PASSED)
@@ -497,24 +498,6 @@ const ONE_SHOP_ALONE: [&str; 15] = [
     "areas::foundation::scenes::calls_that_meet_half_way_end_as_they_must",
     "areas::shop::reservation_scenes::calls_that_meet_half_way_end_as_they_must",
 ];
-
-/// Has the stack serve many shops. What is tested from then on is the second one, beside an empty first one.
-fn serve_shops(run: &mut Run) -> Result<()> {
-    let url = run
-        .variables
-        .get("DB_URL")
-        .context("the stack has no DB_URL")?;
-    let target = Target {
-        db_url: Some(url.clone().into()),
-        ..Target::default()
-    };
-    let supabase = Supabase::find(run.repo, &target)?;
-    supabase.execute("select interlock.serve_shops()")?;
-    supabase.execute("select interlock.add_shop('second')")?;
-    run.variables
-        .insert("INTERLOCK_SHOP".to_owned(), "2".to_owned());
-    Ok(())
-}
 
 /// Runs the end-to-end tests that the arguments select.
 pub(super) fn end_to_end(run: &mut Run, selection: &[&str]) -> Result<Counts> {
@@ -572,17 +555,7 @@ fn accounts(run: &mut Run) -> Result<Counts> {
     let counts = counts + live::tests(&mut run.tail, &mut deno)?;
 
     // From here on the stack serves many shops.
-    let url = stack
-        .variables
-        .get("DB_URL")
-        .context("the stack has no DB_URL")?;
-    let target = Target {
-        db_url: Some(url.clone().into()),
-        ..Target::default()
-    };
-    let supabase = Supabase::find(run.repo, &target)?;
-    supabase.execute("select interlock.serve_shops()")?;
-    supabase.execute("select interlock.add_shop('berlin')")?;
+    stack.serve_shops(run.repo, "berlin")?;
     let mut shops = Command::new("node");
     shops
         .current_dir(&run.repo.root)

@@ -11,7 +11,8 @@
 -- step that fails is undone, and the next piece has its turn; then, or if work is overdue, the command fails at its end,
 -- with what could be done committed. It is a block, not a procedure: one with a search path of its own cannot commit.
 --
--- Where there are many shops it does so for one after the other, each time another one first, but for what is the installation's.
+-- Where there are many shops it does so for one after the other, each time another one first, and comes back to those in which something is left: so
+-- none waits until another one is done with all of it. What is the installation's is done once.
 --
 -- Callers: interlock.schedule_jobs, `npm run jobs`.
 create function interlock.jobs()
@@ -27,6 +28,8 @@ declare
   v_until constant timestamptz := clock_timestamp() + interval '50 seconds';
   v_each constant text := %2$L;
   v_shops constant int[] := interlock.shops_to_serve(%5$L);
+  v_left int[] := v_shops;
+  v_again int[];
   v_shop int;
   v_pieces text[];
   v_piece text;
@@ -34,11 +37,12 @@ declare
   v_failed int := 0;
   v_reason text;
 begin
-  foreach v_shop in array v_shops loop
-    perform interlock.act_for(v_shop);
-    execute format('select array(%%s)', coalesce(v_each, 'select null::text')) into v_pieces;
-    foreach v_piece in array v_pieces loop
-      loop
+  loop
+    v_again := '{}';
+    foreach v_shop in array v_left loop
+      perform interlock.act_for(v_shop);
+      execute format('select array(%%s)', coalesce(v_each, 'select null::text')) into v_pieces;
+      foreach v_piece in array v_pieces loop
         begin
           perform interlock.act_for(v_shop);
           execute %3$L into v_done using v_piece;
@@ -48,13 +52,23 @@ begin
             v_failed := v_failed + 1;
             v_reason := coalesce(v_reason, concat_ws(' ', 'shop ' || v_shop, v_piece, sqlstate, sqlerrm));
         end;
-        exit when v_done = 0;
-        commit;
-        exit when v_each is not null or clock_timestamp() > v_until;
+        if v_done > 0 then
+          commit;
+          if v_each is null then
+            v_again := v_again || v_shop;
+          end if;
+        end if;
+        exit when clock_timestamp() > v_until;
       end loop;
+      -- So that what is held of a shop is let go.
+      if v_shop is not null then
+        commit;
+      end if;
       exit when clock_timestamp() > v_until;
     end loop;
-    exit when clock_timestamp() > v_until;
+    exit when v_again = '{}' or clock_timestamp() > v_until;
+    v_left := v_again;
+    perform pg_sleep(%6$s);
   end loop;
   if v_failed > 0 then
     raise exception '%1$s failed in %% steps, first: %%', v_failed, v_reason;
@@ -65,12 +79,17 @@ begin
     if v_reason is not null then
       raise exception '%1$s: %%', concat_ws(': ', 'shop ' || v_shop, v_reason);
     end if;
+    if v_shop is not null then
+      commit;
+    end if;
   end loop;
 end
 $job$
 $command$,
     j.name, j.each, j.step, coalesce(j.overdue, 'select null'),
-    j.name not in ('make-history-parts', 'archive-history', 'purge-run-log')
+    j.name not in ('make-history-parts', 'archive-history', 'purge-run-log'),
+    -- What is called sends after the commit, and has a second before it is asked what is left.
+    case j.name when 'deliver' then 1 else 0 end
   )
   from (values
     (
@@ -142,8 +161,7 @@ $command$,
     ),
     (
       'deliver', '* * * * *', '1 minute', null,
-      -- What is called sends after the commit, and has a second before it is asked what is left.
-      'select interlock.call_deliver() from pg_sleep(1)',
+      'select interlock.call_deliver()',
       $$
         select format(
           '%s %s are overdue for more than 10 minutes: nothing calls the function deliver, it fails, or more happens than it sends (docs/events.md)',

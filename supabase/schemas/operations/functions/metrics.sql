@@ -71,28 +71,10 @@ begin
     from interlock.webhook_endpoints w
   ),
   sessions as materialized (
-    select
-      count(*) filter (where a.wait_event_type = 'Lock') as waiting,
-      coalesce(extract(epoch from max(clock_timestamp() - a.xact_start)), 0) as oldest
-    from pg_stat_activity a
-    where a.datname = current_database()
-      and a.backend_type = 'client backend'
+    select d.* from interlock.database_sessions() d
   ),
-  -- Physical ones: others are connected to a database. Who may not see more than that they are there gets no numbers, and a
-  -- replica knows of none but those that follow it.
   replicas as materialized (
-    select
-      regexp_replace(r.application_name, '[^A-Za-z0-9_.-]', '_', 'g') as name,
-      count(*) as replicas,
-      max(r.replay_lag) as lag,
-      max(pg_wal_lsn_diff(
-        case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, r.replay_lsn
-      )) as bytes
-    from pg_stat_replication r
-    join pg_stat_activity a on a.pid = r.pid
-    where a.datid is null
-      and r.state is distinct from 'backup'
-    group by 1
+    select d.* from interlock.database_replicas() d
   ),
   sample (family, suffix, labels, value) as (
     select 'queue_waiting', '', format('{queue="%s"}', q.queue), q.waiting::numeric from queues q

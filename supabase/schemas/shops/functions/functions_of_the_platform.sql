@@ -9,7 +9,7 @@ rows 10
 set search_path = ''
 as $$
   select unnest(array[
-    'add_shop', 'archive_history', 'broadcast', 'find_shop', 'is_linked', 'make_history_parts', 'post_deliver', 'purge_run_log', 'set_shop',
+    'add_shop', 'archive_history', 'broadcast', 'database_replicas', 'database_sessions', 'find_shop', 'is_linked', 'make_history_parts', 'post_deliver', 'purge_run_log', 'set_shop',
     'shops_of_user', 'stored_proofs'
   ])
 $$;
