@@ -4960,6 +4960,19 @@ export type Database = {
         }[];
       };
       "customer_to_json": { Args: { "p_customer_id": string }; Returns: Json };
+      "database_replicas": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "bytes": number;
+          "lag": string;
+          "name": string;
+          "replicas": number;
+        }[];
+      };
+      "database_sessions": {
+        Args: Record<PropertyKey, never>;
+        Returns: Record<string, unknown>;
+      };
       "debit_wallet": {
         Args: {
           "p_amount": number;
