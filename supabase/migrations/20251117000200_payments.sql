@@ -1512,13 +1512,9 @@ begin
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-  select w.*
-  into v_wallet
-  from interlock.accounts u
-  join interlock.wallets w on w.user_id = u.id
-  where u.id = p_user_id
-  for key share of u
-  for no key update of w;
+  -- Two statements: in one the table of the view would be locked last.
+  perform 1 from interlock.accounts u where u.id = p_user_id for key share;
+  select w.* into v_wallet from interlock.wallets w where w.user_id = p_user_id for no key update;
   return v_wallet;
 end
 $$;

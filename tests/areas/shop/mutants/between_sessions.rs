@@ -159,7 +159,7 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "orders that end together lock the products of all in the order of their ids",
     ),
     (
-        "lock_wallet: without `for no key update of w`",
+        "lock_wallet: without `for no key update`",
         "money spent meanwhile is not spent again",
     ),
     (

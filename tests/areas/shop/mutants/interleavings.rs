@@ -30,7 +30,7 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
     },
     Mutant {
         name: "lock_wallet: reads without locking",
-        changes: &[("lock_wallet", "for no key update of w", "")],
+        changes: &[("lock_wallet", "for no key update", "")],
         stage: "a wallet of u",
     },
     Mutant {
