@@ -3532,18 +3532,18 @@ begin
           where e.order_id = o.id
         ),
         'corrections', (
-          select coalesce(jsonb_agg(to_jsonb(h) - '{shop_id,order_id}'::text[] order by h.id), '[]')
+          select coalesce(jsonb_agg(to_jsonb(h) - 'shop_id' - 'order_id' order by h.id), '[]')
           from interlock.order_detail_changes h
           where h.order_id = o.id
         ),
         'codes', (
-          select coalesce(jsonb_agg(to_jsonb(c) - '{shop_id,code,order_id}'::text[] order by c.id), '[]')
+          select coalesce(jsonb_agg(to_jsonb(c) - 'shop_id' - 'code' - 'order_id' order by c.id), '[]')
           from interlock.product_codes c
           where c.order_id = o.id
             and c.used_at is not null
         ),
         'payment_proofs', (
-          select coalesce(jsonb_agg(to_jsonb(f) - '{shop_id,order_id}'::text[] order by f.id), '[]')
+          select coalesce(jsonb_agg(to_jsonb(f) - 'shop_id' - 'order_id' order by f.id), '[]')
           from interlock.payment_proofs f
           where f.order_id = o.id
         )
@@ -4252,8 +4252,8 @@ begin
     interlock.shape_details(d.shipping_address, d.contact, d.metadata) as details,
     (
       select jsonb_agg(
-        to_jsonb(r) - '{shop_id,order_id,actor}'::text[] || jsonb_build_object('items', (
-          select coalesce(jsonb_agg(to_jsonb(i) - '{shop_id,order_id,refund_id,first_unit}'::text[] order by i.product_id), '[]')
+        to_jsonb(r) - 'shop_id' - 'order_id' - 'actor' || jsonb_build_object('items', (
+          select coalesce(jsonb_agg(to_jsonb(i) - 'shop_id' - 'order_id' - 'refund_id' - 'first_unit' order by i.product_id), '[]')
           from interlock.order_refund_items i
           where i.refund_id = r.id
         ))
@@ -4264,7 +4264,7 @@ begin
     ) as refunds,
     (
       select jsonb_agg(
-        to_jsonb(s) - '{shop_id,order_id,actor}'::text[] || jsonb_build_object('items', (
+        to_jsonb(s) - 'shop_id' - 'order_id' - 'actor' || jsonb_build_object('items', (
           select jsonb_agg(jsonb_build_object('product_id', i.product_id, 'quantity', i.quantity) order by i.product_id)
           from interlock.order_shipment_items i
           where i.shipment_id = s.id

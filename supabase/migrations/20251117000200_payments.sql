@@ -1481,7 +1481,7 @@ begin
       where w.user_id = p_user_id
     ),
     'movements', coalesce((
-      select jsonb_agg(to_jsonb(m) - '{shop_id,user_id}'::text[] order by m.id desc)
+      select jsonb_agg(to_jsonb(m) - 'shop_id' - 'user_id' order by m.id desc)
       from (
         select q.*
         from interlock.wallet_movements q

@@ -3354,7 +3354,7 @@ stable
 set search_path = ''
 as $$
 begin
-  return to_jsonb(p_endpoint) - '{shop_id,active_since}'::text[];
+  return to_jsonb(p_endpoint) - 'shop_id' - 'active_since';
 end
 $$;
 

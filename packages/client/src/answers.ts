@@ -314,7 +314,6 @@ export interface components {
                 lines: unknown;
             }[] | null;
         } | null;
-        WebhookEndpoint: string[] | null;
         /** @description How PostgREST tells a refusal: docs/api.md, Errors of an RPC. */
         Refusal: {
             /** @description PT and the HTTP status, or PostgREST's or Postgres's own code. */
@@ -453,7 +452,7 @@ export interface components {
             create_picking_session: components["schemas"]["Json"];
             create_webhook_endpoint: {
                 success: boolean;
-                endpoint: components["schemas"]["WebhookEndpoint"];
+                endpoint: unknown;
                 secret: string | null;
             };
             debit_wallet: components["schemas"]["Json"];
@@ -560,11 +559,11 @@ export interface components {
             list_wallet_movements: {
                 success: boolean;
                 wallet: unknown;
-                movements: (string[] | null)[];
+                movements: unknown[];
             };
             list_webhook_endpoints: {
                 success: boolean;
-                endpoints: components["schemas"]["WebhookEndpoint"][];
+                endpoints: unknown[];
             };
             log_position: {
                 success: boolean;
@@ -612,7 +611,7 @@ export interface components {
                 success: boolean;
                 order: unknown;
                 promo_code: unknown;
-                payments: (string[] | null)[];
+                payments: unknown[];
                 stock_movements: unknown[];
                 wallet_movements: (string[] | null)[];
                 deliveries: {
@@ -782,7 +781,7 @@ export interface components {
             };
             roll_webhook_secret: {
                 success: boolean;
-                endpoint: components["schemas"]["WebhookEndpoint"];
+                endpoint: unknown;
                 secret: string | null;
                 /** Format: date-time */
                 previous_valid_until: string | null;
@@ -935,7 +934,7 @@ export interface components {
             };
             update_webhook_endpoint: {
                 success: boolean;
-                endpoint: components["schemas"]["WebhookEndpoint"];
+                endpoint: unknown;
             };
             validate_promo: components["schemas"]["Json"];
             void_sale: {

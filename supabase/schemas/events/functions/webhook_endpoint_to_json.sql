@@ -9,6 +9,6 @@ stable
 set search_path = ''
 as $$
 begin
-  return to_jsonb(p_endpoint) - '{shop_id,active_since}'::text[];
+  return to_jsonb(p_endpoint) - 'shop_id' - 'active_since';
 end
 $$;

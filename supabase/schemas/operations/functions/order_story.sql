@@ -30,7 +30,7 @@ begin
     'order', interlock.list_orders(null, null, null, 1, v_order.number) -> 'orders' -> 0,
     'promo_code', (select c.code from interlock.promo_codes c where c.id = v_order.promo_code_id),
     'payments', coalesce((
-      select jsonb_agg(to_jsonb(p) - '{shop_id,order_id}'::text[] order by p.attempt, p.id)
+      select jsonb_agg(to_jsonb(p) - 'shop_id' - 'order_id' order by p.attempt, p.id)
       from interlock.payments p
       where p.order_id = p_order_id
     ), '[]'),

@@ -40,18 +40,18 @@ begin
           where e.order_id = o.id
         ),
         'corrections', (
-          select coalesce(jsonb_agg(to_jsonb(h) - '{shop_id,order_id}'::text[] order by h.id), '[]')
+          select coalesce(jsonb_agg(to_jsonb(h) - 'shop_id' - 'order_id' order by h.id), '[]')
           from interlock.order_detail_changes h
           where h.order_id = o.id
         ),
         'codes', (
-          select coalesce(jsonb_agg(to_jsonb(c) - '{shop_id,code,order_id}'::text[] order by c.id), '[]')
+          select coalesce(jsonb_agg(to_jsonb(c) - 'shop_id' - 'code' - 'order_id' order by c.id), '[]')
           from interlock.product_codes c
           where c.order_id = o.id
             and c.used_at is not null
         ),
         'payment_proofs', (
-          select coalesce(jsonb_agg(to_jsonb(f) - '{shop_id,order_id}'::text[] order by f.id), '[]')
+          select coalesce(jsonb_agg(to_jsonb(f) - 'shop_id' - 'order_id' order by f.id), '[]')
           from interlock.payment_proofs f
           where f.order_id = o.id
         )

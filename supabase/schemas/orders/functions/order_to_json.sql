@@ -19,8 +19,8 @@ begin
     interlock.shape_details(d.shipping_address, d.contact, d.metadata) as details,
     (
       select jsonb_agg(
-        to_jsonb(r) - '{shop_id,order_id,actor}'::text[] || jsonb_build_object('items', (
-          select coalesce(jsonb_agg(to_jsonb(i) - '{shop_id,order_id,refund_id,first_unit}'::text[] order by i.product_id), '[]')
+        to_jsonb(r) - 'shop_id' - 'order_id' - 'actor' || jsonb_build_object('items', (
+          select coalesce(jsonb_agg(to_jsonb(i) - 'shop_id' - 'order_id' - 'refund_id' - 'first_unit' order by i.product_id), '[]')
           from interlock.order_refund_items i
           where i.refund_id = r.id
         ))
@@ -31,7 +31,7 @@ begin
     ) as refunds,
     (
       select jsonb_agg(
-        to_jsonb(s) - '{shop_id,order_id,actor}'::text[] || jsonb_build_object('items', (
+        to_jsonb(s) - 'shop_id' - 'order_id' - 'actor' || jsonb_build_object('items', (
           select jsonb_agg(jsonb_build_object('product_id', i.product_id, 'quantity', i.quantity) order by i.product_id)
           from interlock.order_shipment_items i
           where i.shipment_id = s.id
