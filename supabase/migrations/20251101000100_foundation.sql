@@ -1366,8 +1366,8 @@ declare
   v_shops int[];
   v_shop int;
   v_known boolean;
-  v_order_ids jsonb := '{}';
-  v_files text[] := '{}';
+  v_order_ids jsonb := '{}'::jsonb;
+  v_files text[] := array[]::text[];
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();

@@ -94,6 +94,8 @@ set lock_timeout = '2s'
 as $$
 declare
   v_before constant text := coalesce(current_setting('interlock.shop', true), '');
+  -- A column that is there once there are many shops.
+  v_key constant text := 'shop_id';
   v_deliver_url text;
   v_hashes bytea[];
   v_id int;
@@ -118,8 +120,8 @@ begin
     perform interlock.refuse_problems(interlock.problem('/p_handle', 'is the handle of another shop'));
   end if;
 
-  execute 'select s.deliver_url from interlock.settings s where s.shop_id = 1' into v_deliver_url;
-  execute 'select array_agg(s.hash order by s.id) from interlock.deliver_secrets s where s.shop_id = 1' into v_hashes;
+  execute format('select s.deliver_url from interlock.settings s where s.%I = 1', v_key) into v_deliver_url;
+  execute format('select array_agg(s.hash order by s.id) from interlock.deliver_secrets s where s.%I = 1', v_key) into v_hashes;
   perform set_config('interlock.shop', v_id::text, true);
   insert into interlock.settings (deliver_url) values (v_deliver_url);
   insert into interlock.locations (id, name) values (interlock.online_location(), 'Online');
@@ -419,7 +421,7 @@ as $$
 declare
   v_table record;
   v_statement text;
-  v_after text[] := '{}';
+  v_after text[] := array[]::text[];
   v_found boolean;
 begin
   if not interlock.serves_shops() then
@@ -506,13 +508,13 @@ begin
     select format('alter function %s owner to current_user', p.oid::regprocedure)
     from pg_catalog.pg_proc p
     where p.pronamespace = 'interlock'::regnamespace
-      and p.proowner = 'interlock_owner'::regrole
+      and pg_get_userbyid(p.proowner) = 'interlock_owner'
     union all
     select format('alter table %s owner to current_user', c.oid::regclass)
     from pg_catalog.pg_class c
     where c.relnamespace = 'interlock'::regnamespace
       and c.relkind in ('S', 'v')
-      and c.relowner = 'interlock_owner'::regrole
+      and pg_get_userbyid(c.relowner) = 'interlock_owner'
   loop
     execute v_statement;
   end loop;
@@ -539,6 +541,8 @@ as $$
 declare
   v_table record;
   v_object record;
+  v_statement text;
+  v_references text[] := array[]::text[];
 begin
   if not exists (select from pg_catalog.pg_roles r where r.rolname = 'interlock_owner') then
     begin
@@ -563,22 +567,28 @@ begin
     end if;
   end loop;
 
-  -- Keys that hold it, and what refers to them. First what refers goes.
-  create temporary table interlock_references on commit drop as
-  select c.conrelid::regclass as name, c.conname, interlock.with_shop(pg_get_constraintdef(c.oid)) as definition,
-    case when c.confmatchtype = 'f' then (
-      select format('num_nulls(%s) in (0, %s)', string_agg(quote_ident(a.attname), ', '), count(*))
-      from unnest(c.conkey) k
-      join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = k
-    ) end as whole
-  from pg_catalog.pg_constraint c
-  where c.contype = 'f'
-    and c.conparentid = 0
-    and c.conrelid in (select t.name from interlock.keyed_tables() t where not t.is_part)
-    and c.confrelid in (select t.name from interlock.keyed_tables() t)
-    and not interlock.holds_shop(c.conrelid, c.conkey);
-  for v_object in select r.* from pg_temp.interlock_references r loop
+  -- Keys that hold it, and what refers to them. First what refers goes; it comes again once they are there.
+  for v_object in
+    select c.conrelid::regclass as name, c.conname, interlock.with_shop(pg_get_constraintdef(c.oid)) as definition,
+      case when c.confmatchtype = 'f' then (
+        select format('num_nulls(%s) in (0, %s)', string_agg(quote_ident(a.attname), ', '), count(*))
+        from unnest(c.conkey) k
+        join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = k
+      ) end as whole
+    from pg_catalog.pg_constraint c
+    where c.contype = 'f'
+      and c.conparentid = 0
+      and c.conrelid in (select t.name from interlock.keyed_tables() t where not t.is_part)
+      and c.confrelid in (select t.name from interlock.keyed_tables() t)
+      and not interlock.holds_shop(c.conrelid, c.conkey)
+  loop
     execute format('alter table %s drop constraint %I', v_object.name, v_object.conname);
+    v_references := v_references || format('alter table %s add constraint %I %s', v_object.name, v_object.conname, v_object.definition);
+    if v_object.whole is not null then
+      v_references := v_references || format(
+        'alter table %s add constraint %I check (%s)', v_object.name, v_object.conname || '_whole', v_object.whole
+      );
+    end if;
   end loop;
 
   for v_object in
@@ -612,15 +622,9 @@ begin
     end if;
   end loop;
 
-  for v_object in select r.* from pg_temp.interlock_references r loop
-    execute format('alter table %s add constraint %I %s', v_object.name, v_object.conname, v_object.definition);
-    if v_object.whole is not null then
-      execute format(
-        'alter table %s add constraint %I check (%s)', v_object.name, v_object.conname || '_whole', v_object.whole
-      );
-    end if;
+  foreach v_statement in array v_references loop
+    execute v_statement;
   end loop;
-  drop table pg_temp.interlock_references;
 
   -- An account that goes takes nothing along in a shop that is not looked at: interlock.erase_user does, shop by shop. The comment keeps what it was.
   for v_object in
@@ -719,7 +723,7 @@ as $$
 declare
   v_table record;
   v_found int[];
-  v_shops int[] := '{}';
+  v_shops int[] := array[]::int[];
 begin
   for v_table in
     select t.name, string_agg(format('%I = $1', a.attname), ' or ') as condition

@@ -76,7 +76,7 @@ const RULES: &[Rule] = &[
             and has_table_privilege(r.role, c.oid, 'truncate, references, trigger')",
     },
     Rule {
-        says: "anon reaches what a page shows before anybody signs in, what a provider signs, what a worker has a secret or a lease for and whether a topic may be heard, and nobody creates objects beside ours",
+        says: "anon reaches what a page shows before anybody signs in, which shop it is in, what a provider signs, what a worker has a secret or a lease for and whether a topic may be heard, and nobody creates objects beside ours",
         broken_by: "select 'anon: ' || c.oid::regclass::text
           from pg_class c
           where c.relnamespace = 'interlock'::regnamespace and c.relkind in ('r', 'p', 'v', 'm')
@@ -85,7 +85,7 @@ const RULES: &[Rule] = &[
           union all
           select 'anon: ' || f.oid::regprocedure::text
           from pg_proc f
-          where f.pronamespace = 'interlock'::regnamespace and f.proname not in ('get_stock', 'payment_webhook', 'mail_webhook', 'claim_deliveries', 'record_delivery', 'may_hear')
+          where f.pronamespace = 'interlock'::regnamespace and f.proname not in ('get_stock', 'payment_webhook', 'mail_webhook', 'claim_deliveries', 'record_delivery', 'may_hear', 'shop_id')
             and has_function_privilege('anon', f.oid, 'execute')
           union all
           select r.role || ': create in ' || s.schema

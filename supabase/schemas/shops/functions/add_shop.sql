@@ -14,6 +14,8 @@ set lock_timeout = '2s'
 as $$
 declare
   v_before constant text := coalesce(current_setting('interlock.shop', true), '');
+  -- A column that is there once there are many shops.
+  v_key constant text := 'shop_id';
   v_deliver_url text;
   v_hashes bytea[];
   v_id int;
@@ -38,8 +40,8 @@ begin
     perform interlock.refuse_problems(interlock.problem('/p_handle', 'is the handle of another shop'));
   end if;
 
-  execute 'select s.deliver_url from interlock.settings s where s.shop_id = 1' into v_deliver_url;
-  execute 'select array_agg(s.hash order by s.id) from interlock.deliver_secrets s where s.shop_id = 1' into v_hashes;
+  execute format('select s.deliver_url from interlock.settings s where s.%I = 1', v_key) into v_deliver_url;
+  execute format('select array_agg(s.hash order by s.id) from interlock.deliver_secrets s where s.%I = 1', v_key) into v_hashes;
   perform set_config('interlock.shop', v_id::text, true);
   insert into interlock.settings (deliver_url) values (v_deliver_url);
   insert into interlock.locations (id, name) values (interlock.online_location(), 'Online');

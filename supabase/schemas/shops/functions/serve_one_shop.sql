@@ -12,7 +12,7 @@ as $$
 declare
   v_table record;
   v_statement text;
-  v_after text[] := '{}';
+  v_after text[] := array[]::text[];
   v_found boolean;
 begin
   if not interlock.serves_shops() then
@@ -99,13 +99,13 @@ begin
     select format('alter function %s owner to current_user', p.oid::regprocedure)
     from pg_catalog.pg_proc p
     where p.pronamespace = 'interlock'::regnamespace
-      and p.proowner = 'interlock_owner'::regrole
+      and pg_get_userbyid(p.proowner) = 'interlock_owner'
     union all
     select format('alter table %s owner to current_user', c.oid::regclass)
     from pg_catalog.pg_class c
     where c.relnamespace = 'interlock'::regnamespace
       and c.relkind in ('S', 'v')
-      and c.relowner = 'interlock_owner'::regrole
+      and pg_get_userbyid(c.relowner) = 'interlock_owner'
   loop
     execute v_statement;
   end loop;

@@ -15,6 +15,8 @@ as $$
 declare
   v_table record;
   v_object record;
+  v_statement text;
+  v_references text[] := array[]::text[];
 begin
   if not exists (select from pg_catalog.pg_roles r where r.rolname = 'interlock_owner') then
     begin
@@ -39,22 +41,28 @@ begin
     end if;
   end loop;
 
-  -- Keys that hold it, and what refers to them. First what refers goes.
-  create temporary table interlock_references on commit drop as
-  select c.conrelid::regclass as name, c.conname, interlock.with_shop(pg_get_constraintdef(c.oid)) as definition,
-    case when c.confmatchtype = 'f' then (
-      select format('num_nulls(%s) in (0, %s)', string_agg(quote_ident(a.attname), ', '), count(*))
-      from unnest(c.conkey) k
-      join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = k
-    ) end as whole
-  from pg_catalog.pg_constraint c
-  where c.contype = 'f'
-    and c.conparentid = 0
-    and c.conrelid in (select t.name from interlock.keyed_tables() t where not t.is_part)
-    and c.confrelid in (select t.name from interlock.keyed_tables() t)
-    and not interlock.holds_shop(c.conrelid, c.conkey);
-  for v_object in select r.* from pg_temp.interlock_references r loop
+  -- Keys that hold it, and what refers to them. First what refers goes; it comes again once they are there.
+  for v_object in
+    select c.conrelid::regclass as name, c.conname, interlock.with_shop(pg_get_constraintdef(c.oid)) as definition,
+      case when c.confmatchtype = 'f' then (
+        select format('num_nulls(%s) in (0, %s)', string_agg(quote_ident(a.attname), ', '), count(*))
+        from unnest(c.conkey) k
+        join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = k
+      ) end as whole
+    from pg_catalog.pg_constraint c
+    where c.contype = 'f'
+      and c.conparentid = 0
+      and c.conrelid in (select t.name from interlock.keyed_tables() t where not t.is_part)
+      and c.confrelid in (select t.name from interlock.keyed_tables() t)
+      and not interlock.holds_shop(c.conrelid, c.conkey)
+  loop
     execute format('alter table %s drop constraint %I', v_object.name, v_object.conname);
+    v_references := v_references || format('alter table %s add constraint %I %s', v_object.name, v_object.conname, v_object.definition);
+    if v_object.whole is not null then
+      v_references := v_references || format(
+        'alter table %s add constraint %I check (%s)', v_object.name, v_object.conname || '_whole', v_object.whole
+      );
+    end if;
   end loop;
 
   for v_object in
@@ -88,15 +96,9 @@ begin
     end if;
   end loop;
 
-  for v_object in select r.* from pg_temp.interlock_references r loop
-    execute format('alter table %s add constraint %I %s', v_object.name, v_object.conname, v_object.definition);
-    if v_object.whole is not null then
-      execute format(
-        'alter table %s add constraint %I check (%s)', v_object.name, v_object.conname || '_whole', v_object.whole
-      );
-    end if;
+  foreach v_statement in array v_references loop
+    execute v_statement;
   end loop;
-  drop table pg_temp.interlock_references;
 
   -- An account that goes takes nothing along in a shop that is not looked at: interlock.erase_user does, shop by shop. The comment keeps what it was.
   for v_object in

@@ -13,7 +13,7 @@ as $$
 declare
   v_table record;
   v_found int[];
-  v_shops int[] := '{}';
+  v_shops int[] := array[]::int[];
 begin
   for v_table in
     select t.name, string_agg(format('%I = $1', a.attname), ' or ') as condition
