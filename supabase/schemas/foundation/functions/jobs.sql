@@ -60,8 +60,8 @@ begin
         end if;
         exit when clock_timestamp() > v_until;
       end loop;
-      -- So that what is held of a shop is let go.
-      if v_shop is not null then
+      -- So that what is held of a shop is let go before the next one's turn.
+      if cardinality(v_shops) > 1 then
         commit;
       end if;
       exit when clock_timestamp() > v_until;
@@ -79,7 +79,7 @@ begin
     if v_reason is not null then
       raise exception '%1$s: %%', concat_ws(': ', 'shop ' || v_shop, v_reason);
     end if;
-    if v_shop is not null then
+    if cardinality(v_shops) > 1 then
       commit;
     end if;
   end loop;
