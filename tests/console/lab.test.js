@@ -133,7 +133,7 @@ for (
       "paid",
       "1 order too many",
       "refused: INSUFFICIENT_FUNDS",
-      /join interlock\.wallets .*for no key update of w;$/s,
+      /from interlock\.wallets w .*for no key update;$/s,
       "refused: INSUFFICIENT_FUNDS",
     ],
     [
