@@ -3990,9 +3990,13 @@ begin
     bool_or(k.requested > k.refundable)
   into v_tenders, v_exceeded
   from (
-    select type, coalesce(a.amount, 0) as requested, coalesce(r.amount, 0) as refundable
-    from asked a
-    full join refundable r using (type)
+    select u.type, sum(u.requested) as requested, sum(u.refundable) as refundable
+    from (
+      select a.type, a.amount as requested, 0::numeric as refundable from asked a
+      union all
+      select r.type, 0, r.amount from refundable r
+    ) u
+    group by u.type
   ) k;
   if v_exceeded then
     perform interlock.raise_error('REFUND_EXCEEDS_PAID', jsonb_build_object(
