@@ -144,10 +144,12 @@ test("a buyer has orders where they bought, under keys of each shop", async () =
 
 test("the last units of a shop are sold once, whatever others sell", async () => {
   const product = randomUUID();
-  for (const [server, units] of /** @type {[any, number][]} */ ([
-    [servers.berlin, 1],
-    [servers.first, 3],
-  ])) {
+  for (
+    const [server, units] of /** @type {[any, number][]} */ ([
+      [servers.berlin, 1],
+      [servers.first, 3],
+    ])
+  ) {
     accepted(
       await server.from("products").insert({
         id: product,
@@ -172,7 +174,10 @@ test("the last units of a shop are sold once, whatever others sell", async () =>
   assert.deepEqual([won(0), won(1)], [1, 3]);
   for (const server of Object.values(servers)) {
     const [row] = accepted(
-      await server.from("products").select("available_quantity").eq("id", product),
+      await server.from("products").select("available_quantity").eq(
+        "id",
+        product,
+      ),
     );
     assert.equal(row.available_quantity, 0);
   }
