@@ -3770,7 +3770,7 @@ $$;
 
 -- Whether this installation serves many shops (interlock.serve_shops).
 --
--- Callers: interlock.add_history_part, interlock.jobs, the functions of shops.
+-- Callers: the functions of shops, and what differs where there are many: parts of histories, topics, calls of deliver, linked tables, erase_user.
 create function interlock.serves_shops()
 returns boolean
 language sql
@@ -3857,8 +3857,8 @@ begin
 end
 $$;
 
--- The shop that the transaction is about: 1 in an installation that serves one, else what interlock.find_shop finds, once
--- for each transaction.
+-- The shop that the transaction is about: what interlock.find_shop finds, once for each transaction. An installation that serves one
+-- shop never asks.
 --
 -- Callers: policies, defaults and functions of an installation that serves many shops (interlock.serve_shops).
 -- Errors: as interlock.find_shop.
@@ -4160,7 +4160,7 @@ comment on function interlock.set_ledger_context is
 comment on function interlock.settle_slots is
   'Bring used_count of promo codes and available_quantity of products that have slots up to date, of all or of one.';
 comment on function interlock.shop_id is
-  'The shop that the transaction is about: 1 in an installation that serves one, else what interlock.find_shop finds, once for each transaction.';
+  'The shop that the transaction is about: what interlock.find_shop finds, once for each transaction.';
 comment on function interlock.topic_of_shop is
   'The topic as it is called for the present shop: in all but shop 1 it ends with @ and the shop''s id.';
 comment on function interlock.use_slot is

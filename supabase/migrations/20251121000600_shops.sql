@@ -236,7 +236,7 @@ $$;
 
 -- Let a table, or a part of one, show and take rows of the present shop only, and belong to the role that this binds.
 --
--- Callers: interlock.serve_shops, interlock.make_history_part.
+-- Callers: interlock.serve_shops, interlock.add_history_part.
 -- Locks: the table, exclusively, until the transaction ends.
 create function interlock.guard_by_shop(p_table regclass)
 returns void
@@ -350,7 +350,7 @@ $$;
 
 -- Undo interlock.let_shops_reach, but for the schema, where other tables may be linked.
 --
--- Callers: interlock.drop_link_triggers, interlock.unlink_orders, interlock.serve_one_shop, as whoever owns the table.
+-- Callers: interlock.drop_link_triggers, interlock.unlink_orders, as whoever owns the table.
 -- Locks: the table against everybody, where it has row security.
 create function interlock.let_shops_go(p_table regclass)
 returns void
@@ -748,7 +748,7 @@ $$;
 -- For whom a job works: for shop after shop where there are many, each time from another one on, so that none is last whenever time is up; else, and
 -- for what is the installation's, for nobody in particular, which is null.
 --
--- Callers: the jobs of interlock.jobs.
+-- Callers: the jobs of interlock.jobs; interlock.in_each_shop.
 create function interlock.shops_to_serve(p_each boolean)
 returns int[]
 language plpgsql

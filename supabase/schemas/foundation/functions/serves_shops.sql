@@ -1,6 +1,6 @@
 -- Whether this installation serves many shops (interlock.serve_shops).
 --
--- Callers: interlock.add_history_part, interlock.jobs, the functions of shops.
+-- Callers: the functions of shops, and what differs where there are many: parts of histories, topics, calls of deliver, linked tables, erase_user.
 create function interlock.serves_shops()
 returns boolean
 language sql

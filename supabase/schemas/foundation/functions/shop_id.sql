@@ -1,5 +1,5 @@
--- The shop that the transaction is about: 1 in an installation that serves one, else what interlock.find_shop finds, once
--- for each transaction.
+-- The shop that the transaction is about: what interlock.find_shop finds, once for each transaction. An installation that serves one
+-- shop never asks.
 --
 -- Callers: policies, defaults and functions of an installation that serves many shops (interlock.serve_shops).
 -- Errors: as interlock.find_shop.

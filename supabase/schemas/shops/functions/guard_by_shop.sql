@@ -1,6 +1,6 @@
 -- Let a table, or a part of one, show and take rows of the present shop only, and belong to the role that this binds.
 --
--- Callers: interlock.serve_shops, interlock.make_history_part.
+-- Callers: interlock.serve_shops, interlock.add_history_part.
 -- Locks: the table, exclusively, until the transaction ends.
 create function interlock.guard_by_shop(p_table regclass)
 returns void

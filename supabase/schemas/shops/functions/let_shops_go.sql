@@ -1,6 +1,6 @@
 -- Undo interlock.let_shops_reach, but for the schema, where other tables may be linked.
 --
--- Callers: interlock.drop_link_triggers, interlock.unlink_orders, interlock.serve_one_shop, as whoever owns the table.
+-- Callers: interlock.drop_link_triggers, interlock.unlink_orders, as whoever owns the table.
 -- Locks: the table against everybody, where it has row security.
 create function interlock.let_shops_go(p_table regclass)
 returns void

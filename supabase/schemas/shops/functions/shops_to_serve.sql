@@ -1,7 +1,7 @@
 -- For whom a job works: for shop after shop where there are many, each time from another one on, so that none is last whenever time is up; else, and
 -- for what is the installation's, for nobody in particular, which is null.
 --
--- Callers: the jobs of interlock.jobs.
+-- Callers: the jobs of interlock.jobs; interlock.in_each_shop.
 create function interlock.shops_to_serve(p_each boolean)
 returns int[]
 language plpgsql
