@@ -2732,6 +2732,7 @@ export type Database = {
         Returns: Json;
       };
       "accept_payment": { Args: { "p_order_id": string }; Returns: Json };
+      "add_shop": { Args: { "p_handle": string }; Returns: Json };
       "adjust_points": {
         Args: {
           "p_balance"?: number;
@@ -3004,6 +3005,10 @@ export type Database = {
       };
       "list_payments": {
         Args: { "p_after"?: string; "p_limit"?: number; "p_status"?: string };
+        Returns: Json;
+      };
+      "list_shops": {
+        Args: { "p_after"?: number; "p_limit"?: number };
         Returns: Json;
       };
       "list_wallet_movements": {
@@ -3298,6 +3303,15 @@ export type Database = {
       };
       "set_promo_slots": {
         Args: { "p_promo_id": string; "p_slots": number };
+        Returns: Json;
+      };
+      "set_shop": {
+        Args: {
+          "p_handle"?: string;
+          "p_requests_at_once"?: number;
+          "p_shop_id": number;
+          "p_state"?: string;
+        };
         Returns: Json;
       };
       "set_stock_slots": {

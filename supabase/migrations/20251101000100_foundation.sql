@@ -2136,7 +2136,8 @@ $$;
 -- with what could be done committed. It is a block, not a procedure: one with a search path of its own cannot commit.
 --
 -- Where there are many shops it does so for one after the other, each time another one first, and comes back to those in which something is left: so
--- none waits until another one is done with all of it. What is the installation's is done once.
+-- none waits until another one is done with all of it. What is the installation's is done once. The command fails with the reason of one shop and the
+-- ids of all that have one.
 --
 -- Callers: interlock.schedule_jobs, `npm run jobs`.
 create function interlock.jobs()
@@ -2159,7 +2160,10 @@ declare
   v_piece text;
   v_done bigint;
   v_failed int := 0;
+  v_failed_in int[] := '{}';
   v_reason text;
+  v_late_in int[] := '{}';
+  v_late text;
 begin
   loop
     v_again := '{}';
@@ -2174,6 +2178,9 @@ begin
           when others then
             v_done := 0;
             v_failed := v_failed + 1;
+            if v_shop <> all (v_failed_in) then
+              v_failed_in := v_failed_in || v_shop;
+            end if;
             v_reason := coalesce(v_reason, concat_ws(' ', 'shop ' || v_shop, v_piece, sqlstate, sqlerrm));
         end;
         if v_done > 0 then
@@ -2194,19 +2201,26 @@ begin
     v_left := v_again;
     perform pg_sleep(%6$s);
   end loop;
-  if v_failed > 0 then
-    raise exception '%1$s failed in %% steps, first: %%', v_failed, v_reason;
-  end if;
   foreach v_shop in array v_shops loop
     perform interlock.act_for(v_shop);
-    execute %4$L into v_reason;
-    if v_reason is not null then
-      raise exception '%1$s: %%', concat_ws(': ', 'shop ' || v_shop, v_reason);
+    execute %4$L into v_piece;
+    if v_piece is not null then
+      v_late_in := v_late_in || v_shop;
+      v_late := coalesce(v_late, concat_ws(': ', 'shop ' || v_shop, v_piece));
     end if;
     if cardinality(v_shops) > 1 then
       commit;
     end if;
   end loop;
+  if v_failed > 0 or v_late is not null then
+    raise exception '%%', concat_ws(
+      '; ',
+      '%1$s failed in ' || nullif(v_failed, 0) || ' steps, first: ' || v_reason,
+      'also in shops ' || nullif(array_to_string(v_failed_in[2:], ', '), ''),
+      '%1$s: ' || v_late,
+      'also in shops ' || nullif(array_to_string(v_late_in[2:], ', '), '')
+    );
+  end if;
 end
 $job$
 $command$,
@@ -3184,7 +3198,7 @@ begin
     when 'SHOP_UNKNOWN' then
       v_status := '404';
       v_message := 'There is no such shop.';
-      v_hint := 'Check the header x-shop: it is the id or the handle of a shop.';
+      v_hint := 'Check the header x-shop: it is the id or the handle of a shop; list_shops has them.';
     when 'DRIVER_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no active driver with this id.';
@@ -3285,6 +3299,14 @@ begin
       v_status := '405';
       v_message := 'This function is called with POST.';
       v_hint := 'Send the same request as POST.';
+    when 'ONE_SHOP' then
+      v_status := '409';
+      v_message := 'This installation serves one shop.';
+      v_hint := 'Call interlock.serve_shops() in the SQL editor first: docs/many-shops.md.';
+    when 'SHOP_HANDLE_TAKEN' then
+      v_status := '409';
+      v_message := 'Another shop has this handle.';
+      v_hint := 'Choose another one, or rename the shop of details.shop with set_shop; if it is the one that you have just added, go on with it.';
     when 'BATCH_UNAVAILABLE' then
       v_status := '409';
       v_message := 'This batch cannot be claimed now.';

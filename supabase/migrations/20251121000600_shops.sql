@@ -6,9 +6,27 @@
 set local lock_timeout = '5s';
 set local check_function_bodies = off;
 
+-- Whether a shop may be called so: 1 to 63 small letters, digits and hyphens, a letter first, as a part of a domain.
+-- The functions ask the same of the header (crates/domain/src/http.rs).
+--
+-- Callers: domain shop_handle; interlock.add_shop, interlock.set_shop.
+-- Locks: none.
+create function interlock.is_shop_handle(p_handle text)
+returns boolean
+language plpgsql
+immutable
+strict
+parallel safe
+set search_path = ''
+as $$
+begin
+  return p_handle collate "C" ~ '^[a-z][a-z0-9-]{0,62}$';
+end
+$$;
+
 -- What a shop is called in the header x-shop.
 create domain interlock.shop_handle as text
-  constraint shop_handle_format check (value ~ '^[a-z][a-z0-9-]{0,62}$');
+  constraint shop_handle_format check (interlock.is_shop_handle(value));
 
 create domain interlock.shop_state as text
   constraint shop_state_known check (value in ('open', 'closed', 'moving'));
@@ -81,9 +99,9 @@ $$;
 -- Open another shop, empty, with the settings that Interlock is installed with; where deliveries are made by the platform's scheduler, as
 -- shop 1 makes them. Answers its id.
 --
--- Callers: postgres; service_role.
+-- Callers: postgres; service_role, through public.add_shop.
 -- Locks: the new shop.
--- Errors: VALIDATION_FAILED for a handle that is none or is taken, and where interlock.serve_shops has not been called; 55P03 is transient.
+-- Errors: ONE_SHOP, VALIDATION_FAILED, SHOP_HANDLE_TAKEN; 55P03 is transient.
 -- Security definer: nobody else writes the list of shops.
 create function interlock.add_shop(p_handle text)
 returns int
@@ -105,19 +123,17 @@ begin
   end if;
 
   if not interlock.serves_shops() then
-    perform interlock.refuse_problems(
-      interlock.problem('/p_handle', 'needs an installation that serves many shops: select interlock.serve_shops()')
-    );
+    perform interlock.raise_error('ONE_SHOP');
   end if;
-  if (p_handle ~ '^[a-z][a-z0-9-]{0,62}$') is not true then
+  if interlock.is_shop_handle(p_handle) is not true then
     perform interlock.refuse_problems(
       interlock.problem('/p_handle', 'must be 1 to 63 small letters, digits and hyphens, a letter first')
     );
   end if;
 
-  insert into interlock.shops (handle) values (p_handle) on conflict do nothing returning id into v_id;
+  insert into interlock.shops (handle) values (p_handle) on conflict on constraint shops_handle_key do nothing returning id into v_id;
   if v_id is null then
-    perform interlock.refuse_problems(interlock.problem('/p_handle', 'is the handle of another shop'));
+    perform interlock.refuse_handle(p_handle);
   end if;
 
   execute format('select s.deliver_url from interlock.settings s where s.%I = 1', v_key) into v_deliver_url;
@@ -225,12 +241,12 @@ create function interlock.functions_of_the_platform()
 returns setof text
 language sql
 immutable
-rows 10
+rows 14
 set search_path = ''
 as $$
   select unnest(array[
-    'add_shop', 'archive_history', 'broadcast', 'database_replicas', 'database_sessions', 'find_shop', 'is_linked', 'make_history_parts', 'post_deliver', 'purge_run_log', 'set_shop',
-    'shops_of_user', 'stored_proofs'
+    'add_shop', 'archive_history', 'broadcast', 'database_replicas', 'database_sessions', 'find_shop', 'is_linked', 'list_shops', 'make_history_parts', 'post_deliver',
+    'purge_run_log', 'set_shop', 'shops_of_user', 'stored_proofs'
   ])
 $$;
 
@@ -305,6 +321,40 @@ begin
     return query execute format('select jsonb_build_object(''shop'', $1) || to_jsonb(q) from (%s) q', p_query) using v_shop;
     perform set_config('role', v_role, true);
   end loop;
+  perform set_config('interlock.shop', v_before, true);
+end
+$$;
+
+-- The rows of a query in one shop, by its id or handle, as its functions see them: for what whoever looks after a shop does from outside. A closed
+-- one is open to it. Where there is one shop, it is asked as it is.
+--
+--   select * from interlock.in_shop('berlin', 'select interlock.audit_inventory(true)')
+--
+-- Callers: postgres; `npm run audit` and `npm run import-stock`.
+-- Locks: as interlock.act_for, and what the query takes.
+-- Errors: SHOP_UNKNOWN, SHOP_MOVING, and those of the query.
+create function interlock.in_shop(p_shop text, p_query text)
+returns setof jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_role constant text := current_setting('role');
+  v_before constant text := coalesce(current_setting('interlock.shop', true), '');
+  v_shop interlock.shops;
+begin
+  select s.* into v_shop from interlock.shops s where p_shop in (s.id::text, s.handle::text);
+  if v_shop.id is null then
+    perform interlock.raise_error('SHOP_UNKNOWN', jsonb_build_object('shop', left(p_shop, 64)));
+  end if;
+  if interlock.serves_shops() then
+    perform interlock.act_for(v_shop.id);
+    if v_shop.state = 'moving' or current_setting('interlock.shop') = '0' then
+      perform interlock.raise_error('SHOP_MOVING', jsonb_build_object('shop', v_shop.id));
+    end if;
+  end if;
+  return query execute format('select to_jsonb(q) from (%s) q', p_query);
+  perform set_config('role', v_role, true);
   perform set_config('interlock.shop', v_before, true);
 end
 $$;
@@ -404,6 +454,54 @@ begin
   loop
     execute v_statement;
   end loop;
+end
+$$;
+
+-- What public.list_shops does: the shops of this installation, whatever their state, by their ids; where it serves one, that one.
+--
+-- Callers: service_role, through public.list_shops.
+-- Locks: none.
+-- Errors: VALIDATION_FAILED.
+-- Security definer: the list of shops is the platform's.
+create function interlock.list_shops(p_after int, p_limit int)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+set timezone = 'UTC'
+as $$
+begin
+  if p_limit is null or p_limit not between 1 and 1000 then
+    perform interlock.refuse_problems(interlock.problem('/p_limit', 'must be an integer from 1 to 1000'));
+  end if;
+  return jsonb_build_object('success', true, 'shops', coalesce((
+    select jsonb_agg(interlock.shop_to_json(s) order by s.id)
+    from interlock.shops s
+    where s.id in (
+      select l.id
+      from interlock.shops l
+      where p_after is null or l.id > p_after
+      order by l.id
+      limit p_limit
+    )
+  ), '[]'));
+end
+$$;
+
+-- Refuse a handle that another shop has.
+--
+-- Callers: interlock.add_shop, interlock.set_shop.
+-- Errors: SHOP_HANDLE_TAKEN.
+create function interlock.refuse_handle(p_handle text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform interlock.raise_error('SHOP_HANDLE_TAKEN', jsonb_build_object(
+    'shop', (select s.id from interlock.shops s where s.handle = p_handle)
+  ));
 end
 $$;
 
@@ -676,39 +774,86 @@ begin
 end
 $$;
 
--- Change what is said of a shop: its state (open, closed, moving) and how many requests of it may be under way at a time (0: as many as come).
--- What is null stays as it is. Answers whether there is such a shop.
+-- Change what is said of a shop: its state (open, closed, moving), how many requests of it may be under way at a time (0: as many as come), its
+-- handle. What is null stays as it is. The handle that it had is free from then on, and may become another shop's.
 --
--- Callers: postgres; service_role.
+-- Callers: postgres; service_role, through public.set_shop.
 -- Locks: the shop's row.
--- Errors: VALIDATION_FAILED; 55P03 is transient.
+-- Errors: ONE_SHOP, VALIDATION_FAILED, SHOP_UNKNOWN, SHOP_HANDLE_TAKEN; 55P03 and, where two shops change handles with each other, 40P01 are transient.
 -- Security definer: nobody else writes the list of shops.
-create function interlock.set_shop(p_id int, p_state text default null, p_requests_at_once int default null)
-returns boolean
+create function interlock.set_shop(
+  p_shop_id int, p_state text default null, p_requests_at_once int default null, p_handle text default null
+)
+returns jsonb
 language plpgsql
 security definer
 set search_path = ''
 set lock_timeout = '2s'
+set timezone = 'UTC'
 as $$
+declare
+  v_problems jsonb := '[]'::jsonb;
+  v_shop interlock.shops;
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     perform interlock.raise_isolation_level();
   end if;
 
-  if p_state not in ('open', 'closed', 'moving') then
-    perform interlock.refuse_problems(interlock.problem('/p_state', 'must be open, closed or moving'));
-  elsif p_requests_at_once < 0 then
-    perform interlock.refuse_problems(interlock.problem('/p_requests_at_once', 'must be a whole number from 0'));
+  if not interlock.serves_shops() then
+    perform interlock.raise_error('ONE_SHOP');
   end if;
-  update interlock.shops s
-  set state = coalesce(p_state, s.state),
-      requests_at_once = case when p_requests_at_once is null then s.requests_at_once else nullif(p_requests_at_once, 0) end
-  where s.id = p_id;
-  return found;
+  if p_state not in ('open', 'closed', 'moving') then
+    v_problems := v_problems || interlock.problem('/p_state', 'must be open, closed or moving');
+  end if;
+  if p_requests_at_once < 0 then
+    v_problems := v_problems || interlock.problem('/p_requests_at_once', 'must be a whole number from 0');
+  end if;
+  if not interlock.is_shop_handle(p_handle) then
+    v_problems := v_problems || interlock.problem('/p_handle', 'must be 1 to 63 small letters, digits and hyphens, a letter first');
+  end if;
+  perform interlock.refuse_problems(v_problems);
+
+  begin
+    update interlock.shops s
+    set state = coalesce(p_state, s.state),
+        requests_at_once = case when p_requests_at_once is null then s.requests_at_once else nullif(p_requests_at_once, 0) end,
+        handle = coalesce(p_handle, s.handle)
+    where s.id = p_shop_id
+    returning s.* into v_shop;
+  exception
+    when unique_violation then
+      perform interlock.refuse_handle(p_handle);
+  end;
+  if v_shop.id is null then
+    perform interlock.raise_error('SHOP_UNKNOWN', jsonb_build_object('shop', concat(p_shop_id)));
+  end if;
+  return jsonb_build_object('success', true, 'shop', interlock.shop_to_json(v_shop));
 end
 $$;
 
--- The shops that have anything of a user, by the columns that hold people. The histories have no index on them, so they are read from end to end.
+-- A shop as the functions answer it.
+--
+-- Callers: interlock.list_shops, interlock.set_shop.
+-- Locks: none.
+create function interlock.shop_to_json(p_shop interlock.shops)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+begin
+  return jsonb_build_object(
+    'id', p_shop.id,
+    'handle', p_shop.handle,
+    'state', p_shop.state,
+    'requests_at_once', p_shop.requests_at_once,
+    'created_at', p_shop.created_at
+  );
+end
+$$;
+
+-- The shops that have anything of a user, by the columns that hold people. A column of another name has to be added here
+-- (supabase/tests/shops/99-people.sql notices it). The histories have no index on them, so they are read from end to end.
 --
 -- Callers: interlock.erase_user.
 -- Locks: none.
@@ -732,7 +877,7 @@ begin
     where not t.is_part
       and a.attname in (
         'user_id', 'from_user_id', 'to_user_id', 'actor', 'actor_id', 'driver_id', 'cashier', 'voided_by', 'approved_by', 'parked_by',
-        'opened_by', 'closed_by', 'replaced_actor'
+        'opened_by', 'closed_by', 'replaced_actor', 'subject_id', 'picker_id', 'created_by'
       )
     group by t.name
   loop
@@ -807,6 +952,47 @@ as $$
   )
 $$;
 
+create function public.add_shop(p_handle text)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select jsonb_build_object('success', true, 'shop_id', interlock.add_shop(p_handle))
+$$;
+
+comment on function public.add_shop(text) is
+  'Opens another shop, empty, with the settings that Interlock is installed with; answers its id. For the service role, where one installation serves many shops.';
+
+create function public.list_shops(p_after int default null, p_limit int default 100)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select interlock.list_shops(p_after, p_limit)
+$$;
+
+comment on function public.list_shops(int, int) is
+  'The shops of the installation by their ids; p_after is the id of the last one of the page before. For the service role.';
+
+create function public.set_shop(
+  p_shop_id int, p_state text default null, p_requests_at_once int default null, p_handle text default null
+)
+returns jsonb
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select interlock.set_shop(p_shop_id, p_state, p_requests_at_once, p_handle)
+$$;
+
+comment on function public.set_shop(int, text, int, text) is
+  'Changes what is given of a shop: open or closed, how many requests of it may be under way at a time (0: as many as come), its handle. For the service role, where one installation serves many shops.';
+
 -- Generated by `cargo xtask codegen`: the first sentence of the header of each function.
 comment on function interlock.act_for is
   'Act for a shop until the transaction ends, as the role that sees one shop at a time; for null, nothing is done.';
@@ -826,20 +1012,30 @@ comment on function interlock.holds_shop is
   'Whether a key (columns of a table, by number) holds the shop key.';
 comment on function interlock.in_each_shop is
   'The rows of a query in each shop, as its functions see them, with its id as `shop`: for what whoever looks after an installation wants to know of all of them, but of each by itself.';
+comment on function interlock.in_shop is
+  'The rows of a query in one shop, by its id or handle, as its functions see them: for what whoever looks after a shop does from outside.';
 comment on function interlock.is_linked is
   'Whether a table of the shop''s own is linked to any shop.';
+comment on function interlock.is_shop_handle is
+  'Whether a shop may be called so: 1 to 63 small letters, digits and hyphens, a letter first, as a part of a domain.';
 comment on function interlock.keyed_tables is
   'The tables that have the shop key once there are many shops: all but the list of shops; parts of histories with what they are parts of.';
 comment on function interlock.let_shops_go is
   'Undo interlock.let_shops_reach, but for the schema, where other tables may be linked.';
 comment on function interlock.let_shops_reach is
   'Let the role that functions have, where there are many shops, read and write a linked table of the shop''s own.';
+comment on function interlock.list_shops is
+  'What public.list_shops does: the shops of this installation, whatever their state, by their ids; where it serves one, that one.';
+comment on function interlock.refuse_handle is
+  'Refuse a handle that another shop has.';
 comment on function interlock.serve_one_shop is
   'Undo interlock.serve_shops: keys, indexes, rights and owners are as they were installed, and nothing knows of a shop key any more.';
 comment on function interlock.serve_shops is
   'From now on this installation serves many shops.';
 comment on function interlock.set_shop is
-  'Change what is said of a shop: its state (open, closed, moving) and how many requests of it may be under way at a time (0: as many as come).';
+  'Change what is said of a shop: its state (open, closed, moving), how many requests of it may be under way at a time (0: as many as come), its handle.';
+comment on function interlock.shop_to_json is
+  'A shop as the functions answer it.';
 comment on function interlock.shops_of_user is
   'The shops that have anything of a user, by the columns that hold people.';
 comment on function interlock.shops_to_serve is
@@ -851,8 +1047,17 @@ comment on function interlock.without_shop is
 
 -- Who may call what of shops. What is not here belongs to its owner.
 revoke execute on all functions in schema interlock from public;
+revoke all on function
+  public.add_shop(text),
+  public.list_shops(int, int),
+  public.set_shop(int, text, int, text)
+from public, anon, authenticated, service_role;
 
 -- Policies and defaults ask, as whoever reads or writes.
 grant execute on function interlock.shop_id to anon, authenticated, service_role;
 
-grant execute on function interlock.add_shop, interlock.set_shop to service_role;
+grant execute on function
+  public.add_shop(text), interlock.add_shop,
+  public.list_shops(int, int), interlock.list_shops,
+  public.set_shop(int, text, int, text), interlock.set_shop
+to service_role;

@@ -82,6 +82,7 @@ values
   ('staff', 'list_orders()'),
   ('staff', 'list_payment_proofs()'),
   ('staff', 'list_payments()'),
+  ('service', 'list_shops()'),
   ('staff', $$list_wallet_movements('28000000-0000-4000-8000-000000000001')$$),
   ('staff', 'list_webhook_endpoints()'),
   ('buyer', 'log_position()'),

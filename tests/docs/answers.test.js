@@ -22,6 +22,9 @@ const document = JSON.parse(
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
 ajv.addSchema(document, "rpcs");
 
+/** What is answered only where there are many shops: tests/shops holds it. */
+const OF_MANY_SHOPS = ["/rpc/add_shop", "/rpc/set_shop"];
+
 /** What was answered so far, and as the document describes it. @type {Set<string>} */
 const answered = new Set();
 /** @type {pg.Client} */
@@ -463,7 +466,9 @@ test("the examples, sent by everybody", async () => {
 });
 
 test("each answer that the document describes was held against it", () => {
-  const described = Object.keys(document.paths).filter(isDescribed);
+  const described = Object.keys(document.paths).filter((path) =>
+    isDescribed(path) && !OF_MANY_SHOPS.includes(path)
+  );
   const held = described.filter((path) => answered.has(path));
   assert.deepEqual(held, described);
   const all = Object.keys(document.paths).length;

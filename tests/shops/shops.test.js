@@ -1,10 +1,14 @@
 // Two shops in one installation, as apps, staff and the shops' servers use it: by supabase-js, over functions, RPCs, tables, files and a
 // provider's webhook. `npm test -- --only accounts` makes the second shop, berlin, and runs this.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { createHmac, randomUUID } from "node:crypto";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import process from "node:process";
 import { before, test } from "node:test";
 import { createClient } from "@supabase/supabase-js";
+import { Ajv2020 } from "ajv/dist/2020.js";
 
 /** @param {string} name */
 function env(name) {
@@ -284,4 +288,94 @@ test("there is no other shop, and no shop has another name", async () => {
     await refusal(buy(await ann.at("Berlin!"))),
     "VALIDATION_FAILED",
   );
+});
+
+test("a platform's server opens, lists, changes and renames shops", async () => {
+  const file = new URL("../../docs/openapi-rpc.json", import.meta.url);
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  ajv.addSchema(JSON.parse(readFileSync(file, "utf8")), "rpcs");
+  /** @param {string} name @param {Record<string, unknown>} [given] */
+  const call = async (name, given = {}) => {
+    const answer = accepted(await admin.rpc(name, given));
+    const validate = ajv.getSchema(
+      `rpcs#/paths/~1rpc~1${name}/post/responses/200/content/application~1json/schema`,
+    );
+    assert.ok(validate?.(answer), JSON.stringify(validate?.errors));
+    return answer;
+  };
+  const { shop_id } = await call("add_shop", { p_handle: "hamburg" });
+  const taken = await admin.rpc("add_shop", { p_handle: "hamburg" });
+  assert.equal(taken.error?.message, "SHOP_HANDLE_TAKEN");
+  assert.equal(JSON.parse(taken.error?.details ?? "").shop, shop_id);
+  const { shops } = await call("list_shops", { p_after: 1 });
+  assert.deepEqual(
+    shops.map((/** @type {any} */ shop) => [shop.id, shop.handle, shop.state]),
+    [[2, "berlin", "open"], [shop_id, "hamburg", "open"]],
+  );
+
+  const look = (/** @type {string} */ shop) =>
+    client(shop).from("products").select("id");
+  assert.deepEqual(accepted(await look("hamburg")), []);
+  await call("set_shop", { p_shop_id: shop_id, p_handle: "bremen" });
+  assert.deepEqual(accepted(await look("bremen")), []);
+  assert.equal(await refusal(look("hamburg")), "SHOP_UNKNOWN");
+  await call("set_shop", { p_shop_id: shop_id, p_state: "closed" });
+  assert.equal(await refusal(look("bremen")), "SHOP_CLOSED");
+
+  const boss = await somebody({ role: "staff", shop_id: 2 });
+  const theirs = await boss.at(null);
+  assert.equal(
+    await refusal(theirs.rpc("set_shop", { p_shop_id: 2 })),
+    "permission denied for function set_shop",
+  );
+});
+
+test("a merchant's team audits, imports and delivers for its shop", async () => {
+  /** @param {string[]} words @returns {Promise<{ code: number, said: string }>} */
+  const run = (...words) =>
+    new Promise((resolve) =>
+      execFile(
+        process.execPath,
+        ["crates/xtask/launch.mjs", ...words],
+        (error, stdout, stderr) =>
+          resolve({ code: error ? 1 : 0, said: error ? stderr : stdout }),
+      )
+    );
+  const place = ["--json", "--db-url", env("DB_URL")];
+  const stock = async (/** @type {any} */ server) =>
+    accepted(
+      await server.from("products").select("available_quantity").eq(
+        "id",
+        beans,
+      ),
+    )[0].available_quantity;
+  const before = await stock(servers.first);
+  const file = `${mkdtempSync(`${tmpdir()}/interlock-`)}/stock.csv`;
+  writeFileSync(file, `product_id,quantity\n${beans},31\n`);
+  const one = ["import-stock", file, "--replace", ...place];
+  const imported = await run(...one, "--shop", "berlin");
+  assert.equal(imported.code, 0, imported.said);
+  assert.deepEqual(
+    [await stock(servers.berlin), await stock(servers.first)],
+    [31, before],
+  );
+
+  for (const shop of [["--shop", "berlin"], ["--shop", "3"], []]) {
+    const audited = await run("audit", ...place, ...shop);
+    assert.equal(audited.code, 0, audited.said);
+    assert.equal(JSON.parse(audited.said).audits.length, 1);
+  }
+  const nowhere = await run("audit", ...place, "--shop", "nowhere");
+  assert.equal(nowhere.code, 1);
+  assert.match(nowhere.said, /SHOP_UNKNOWN/);
+
+  const secret = `deliver_${randomUUID()}`;
+  accepted(
+    await servers.berlin.rpc("set_deliver_secret", { p_secret: secret }),
+  );
+  const deliver = ["deliver", "--url", `${url}/functions/v1/deliver`];
+  const sent = await run(...deliver, "--secret", secret, "--shop", "2");
+  assert.match(sent.said, /^\d+ delivered, 0 /);
+  const other = await run(...deliver, "--secret", secret);
+  assert.match(other.said, /DELIVER_SECRET_INVALID/);
 });

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::jobs::{stop_signal, stopped};
+use crate::shop::Shop;
 
 /// Where the local stack has it.
 const LOCAL: &str = "http://127.0.0.1:54321/functions/v1/deliver";
@@ -24,6 +25,8 @@ pub(crate) struct Args {
     /// The secret that `set_deliver_secret` was given.
     #[arg(long, env = "DELIVER_SECRET", hide_env_values = true)]
     secret: String,
+    #[command(flatten)]
+    shop: Shop,
     /// Go on, with so many seconds between two rounds, until SIGINT or SIGTERM.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86400))]
     every: Option<u64>,
@@ -87,6 +90,9 @@ fn call(args: &Args) -> Result<Value> {
     let secret = args.secret.replace('\\', "\\\\").replace('"', "\\\"");
     writeln!(input, "header = \"x-deliver-secret: {secret}\"")
         .context("curl takes its settings")?;
+    if let Some(shop) = args.shop.name() {
+        writeln!(input, "header = \"x-shop: {shop}\"").context("curl takes its settings")?;
+    }
     drop(input);
     let output = curl.wait_with_output().context("curl has not ended")?;
     if !output.status.success() {

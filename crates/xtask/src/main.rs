@@ -26,6 +26,7 @@ mod progress;
 mod prove;
 mod release;
 mod repo;
+mod shop;
 mod snapshot;
 mod stack;
 mod supabase;

@@ -314,6 +314,14 @@ export interface components {
                 lines: unknown;
             }[] | null;
         } | null;
+        Shop: {
+            id: number;
+            handle: string;
+            state: string;
+            requests_at_once: number | null;
+            /** Format: date-time */
+            created_at: string;
+        };
         /** @description How PostgREST tells a refusal: docs/api.md, Errors of an RPC. */
         Refusal: {
             /** @description PT and the HTTP status, or PostgREST's or Postgres's own code. */
@@ -342,6 +350,10 @@ export interface components {
             accept_payment: {
                 success: boolean;
                 order: components["schemas"]["Order"];
+            };
+            add_shop: {
+                success: boolean;
+                shop_id: number | null;
             };
             adjust_points: components["schemas"]["Json"];
             adjust_stock: components["schemas"]["Json"];
@@ -555,6 +567,10 @@ export interface components {
             list_payments: {
                 success: boolean;
                 payments: unknown[];
+            };
+            list_shops: {
+                success: boolean;
+                shops: components["schemas"]["Shop"][];
             };
             list_wallet_movements: {
                 success: boolean;
@@ -840,6 +856,10 @@ export interface components {
                 promo_id: string | null;
                 slots: number | null;
                 used_count: number | null;
+            };
+            set_shop: {
+                success: boolean;
+                shop: components["schemas"]["Shop"];
             };
             set_stock_slots: {
                 success: boolean;

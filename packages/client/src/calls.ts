@@ -13,10 +13,10 @@ export type Parameters<Name extends keyof Functions> = {
 };
 
 /** Those that only read: they may be sent again. */
-export const READING = "alpine_iq_member alpine_iq_sale browse_shop find_customer get_picking_session get_stock list_deliveries list_orders list_payment_proofs list_payments list_wallet_movements list_webhook_endpoints log_position metrics order_story preview_mail sale_receipt shop_health";
+export const READING = "alpine_iq_member alpine_iq_sale browse_shop find_customer get_picking_session get_stock list_deliveries list_orders list_payment_proofs list_payments list_shops list_wallet_movements list_webhook_endpoints log_position metrics order_story preview_mail sale_receipt shop_health";
 
 /** Those that do something. */
-export const WRITING = "abandon_picking_session abandon_stale_sessions accept_finding accept_payment adjust_points adjust_stock adjust_wallet allow_email approve_sale arrange_history assign_batch audit_inventory begin_card_payment cancel_order checkout claim_deliveries claim_picking claim_product_codes_atomic claim_route close_ledgers close_shift correct_order count_stock create_order_transfer create_picking_session create_webhook_endpoint debit_wallet decrement_inventory decrement_product_quantity delete_webhook_endpoint discard_parked_sale erase_customer erase_user expire_cart_reservations expire_orders expire_parked_sales expire_promo_holds fulfill_order increment_packing_quantity increment_promo_usage link_customer mail_webhook manage_inventory merge_customers move_cash move_orders open_shift pack_item park_sale payment_webhook pick_item pos_sale process_order purge_history purge_idempotency_keys quote_order record_delivery redeem_order_transfer redeem_points refund_order refund_order_lines refund_payment reject_payment release_cart release_picking remove_order_from_session reopen_order replace_product_code reserve_cart resolve_finding resume_parked_sale retry_delivery roll_webhook_secret save_customer send_test_event set_crm_mappings set_crm_settings set_deliver_secret set_mail_settings set_mail_template set_mail_webhook_secret set_packed_quantity set_payment_secret set_promo_slots set_stock_slots settle_slots ship_order ship_order_lines start_packing store_card_payment submit_payment_proof suppress_email top_up_wallet update_packing_progress_atomic update_webhook_endpoint validate_promo void_sale";
+export const WRITING = "abandon_picking_session abandon_stale_sessions accept_finding accept_payment add_shop adjust_points adjust_stock adjust_wallet allow_email approve_sale arrange_history assign_batch audit_inventory begin_card_payment cancel_order checkout claim_deliveries claim_picking claim_product_codes_atomic claim_route close_ledgers close_shift correct_order count_stock create_order_transfer create_picking_session create_webhook_endpoint debit_wallet decrement_inventory decrement_product_quantity delete_webhook_endpoint discard_parked_sale erase_customer erase_user expire_cart_reservations expire_orders expire_parked_sales expire_promo_holds fulfill_order increment_packing_quantity increment_promo_usage link_customer mail_webhook manage_inventory merge_customers move_cash move_orders open_shift pack_item park_sale payment_webhook pick_item pos_sale process_order purge_history purge_idempotency_keys quote_order record_delivery redeem_order_transfer redeem_points refund_order refund_order_lines refund_payment reject_payment release_cart release_picking remove_order_from_session reopen_order replace_product_code reserve_cart resolve_finding resume_parked_sale retry_delivery roll_webhook_secret save_customer send_test_event set_crm_mappings set_crm_settings set_deliver_secret set_mail_settings set_mail_template set_mail_webhook_secret set_packed_quantity set_payment_secret set_promo_slots set_shop set_stock_slots settle_slots ship_order ship_order_lines start_packing store_card_payment submit_payment_proof suppress_email top_up_wallet update_packing_progress_atomic update_webhook_endpoint validate_promo void_sale";
 
 /** The database functions that apps and the shop's own servers call, as docs/api.md has them. */
 export interface Calls {
@@ -40,6 +40,11 @@ export interface Calls {
     parameters: Parameters<"accept_payment">,
     options?: DatabaseOptions,
   ): Promise<Answers["accept_payment"]>;
+  /** Opens another shop, empty, with the settings that Interlock is installed with; answers its id. For the service role, where one installation serves many shops. */
+  addShop(
+    parameters: Parameters<"add_shop">,
+    options?: DatabaseOptions,
+  ): Promise<Answers["add_shop"]>;
   /** Corrects the points of a customer, by a difference or to a balance, once for each reference. For managers, staff and the service role. */
   adjustPoints(
     parameters: Parameters<"adjust_points">,
@@ -275,6 +280,11 @@ export interface Calls {
     parameters?: Parameters<"list_payments">,
     options?: DatabaseOptions,
   ): Promise<Answers["list_payments"]>;
+  /** The shops of the installation by their ids; p_after is the id of the last one of the page before. For the service role. */
+  listShops(
+    parameters?: Parameters<"list_shops">,
+    options?: DatabaseOptions,
+  ): Promise<Answers["list_shops"]>;
   /** A user's wallet and its movements, the latest first: amount, reason, reference, who did it. For staff and the service role. */
   listWalletMovements(
     parameters: Parameters<"list_wallet_movements">,
@@ -525,6 +535,11 @@ export interface Calls {
     parameters: Parameters<"set_promo_slots">,
     options?: DatabaseOptions,
   ): Promise<Answers["set_promo_slots"]>;
+  /** Changes what is given of a shop: open or closed, how many requests of it may be under way at a time (0: as many as come), its handle. For the service role, where one installation serves many shops. */
+  setShop(
+    parameters: Parameters<"set_shop">,
+    options?: DatabaseOptions,
+  ): Promise<Answers["set_shop"]>;
   /** Spreads the stock of a hot product over p_slots slots (0 switches off), while it is being sold. For the service role. */
   setStockSlots(
     parameters: Parameters<"set_stock_slots">,

@@ -3563,8 +3563,9 @@ export type Database = {
           "id": number;
           "requests_at_once": number | null;
           "state": string;
+          "shop_to_json": Json | null;
         };
-        ComputedFields: never;
+        ComputedFields: "shop_to_json";
         Insert: {
           "created_at"?: string;
           "handle": string;
@@ -5834,6 +5835,10 @@ export type Database = {
         Returns: Json;
       };
       "in_each_shop": { Args: { "p_query": string }; Returns: Json[] };
+      "in_shop": {
+        Args: { "p_query": string; "p_shop": string };
+        Returns: Json[];
+      };
       "increment_packing_quantity": {
         Args: {
           "p_picked_quantity": number;
@@ -5887,6 +5892,7 @@ export type Database = {
         Args: { "p_answer": string; "p_status": number };
         Returns: boolean;
       };
+      "is_shop_handle": { Args: { "p_handle": string }; Returns: boolean };
       "is_staff": { Args: Record<PropertyKey, never>; Returns: boolean };
       "is_time_zone": { Args: { "p_name": string }; Returns: boolean };
       "is_uuid": { Args: { "p_text": string }; Returns: boolean };
@@ -6024,6 +6030,10 @@ export type Database = {
       };
       "list_payments": {
         Args: { "p_after": string; "p_limit": number; "p_status": string };
+        Returns: Json;
+      };
+      "list_shops": {
+        Args: { "p_after": number; "p_limit": number };
         Returns: Json;
       };
       "list_wallet_movements": {
@@ -7278,6 +7288,7 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "refuse_handle": { Args: { "p_handle": string }; Returns: undefined };
       "refuse_look": {
         Args: {
           "p_limit"?: number;
@@ -7535,11 +7546,12 @@ export type Database = {
       };
       "set_shop": {
         Args: {
-          "p_id": number;
+          "p_handle"?: string;
           "p_requests_at_once"?: number;
+          "p_shop_id": number;
           "p_state"?: string;
         };
-        Returns: boolean;
+        Returns: Json;
       };
       "set_stock_slots": {
         Args: { "p_product_id": string; "p_slots": number };
@@ -7636,6 +7648,15 @@ export type Database = {
       };
       "shop_health": { Args: { "p_books": boolean }; Returns: Json };
       "shop_id": { Args: Record<PropertyKey, never>; Returns: number };
+      "shop_to_json": {
+        Args: {
+          "p_shop": Omit<
+            Database["interlock"]["Tables"]["shops"]["Row"],
+            Database["interlock"]["Tables"]["shops"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
+      };
       "shops_of_user": { Args: { "p_user_id": string }; Returns: (number)[] };
       "shops_to_serve": { Args: { "p_each": boolean }; Returns: (number)[] };
       "sign_webhook": {

@@ -17,20 +17,30 @@ comment on function interlock.holds_shop is
   'Whether a key (columns of a table, by number) holds the shop key.';
 comment on function interlock.in_each_shop is
   'The rows of a query in each shop, as its functions see them, with its id as `shop`: for what whoever looks after an installation wants to know of all of them, but of each by itself.';
+comment on function interlock.in_shop is
+  'The rows of a query in one shop, by its id or handle, as its functions see them: for what whoever looks after a shop does from outside.';
 comment on function interlock.is_linked is
   'Whether a table of the shop''s own is linked to any shop.';
+comment on function interlock.is_shop_handle is
+  'Whether a shop may be called so: 1 to 63 small letters, digits and hyphens, a letter first, as a part of a domain.';
 comment on function interlock.keyed_tables is
   'The tables that have the shop key once there are many shops: all but the list of shops; parts of histories with what they are parts of.';
 comment on function interlock.let_shops_go is
   'Undo interlock.let_shops_reach, but for the schema, where other tables may be linked.';
 comment on function interlock.let_shops_reach is
   'Let the role that functions have, where there are many shops, read and write a linked table of the shop''s own.';
+comment on function interlock.list_shops is
+  'What public.list_shops does: the shops of this installation, whatever their state, by their ids; where it serves one, that one.';
+comment on function interlock.refuse_handle is
+  'Refuse a handle that another shop has.';
 comment on function interlock.serve_one_shop is
   'Undo interlock.serve_shops: keys, indexes, rights and owners are as they were installed, and nothing knows of a shop key any more.';
 comment on function interlock.serve_shops is
   'From now on this installation serves many shops.';
 comment on function interlock.set_shop is
-  'Change what is said of a shop: its state (open, closed, moving) and how many requests of it may be under way at a time (0: as many as come).';
+  'Change what is said of a shop: its state (open, closed, moving), how many requests of it may be under way at a time (0: as many as come), its handle.';
+comment on function interlock.shop_to_json is
+  'A shop as the functions answer it.';
 comment on function interlock.shops_of_user is
   'The shops that have anything of a user, by the columns that hold people.';
 comment on function interlock.shops_to_serve is

@@ -57,7 +57,7 @@ $$;
 create temporary table before on commit drop as select * from pg_temp.catalogue();
 
 select throws_ok(
-  $$select interlock.add_shop('berlin')$$, 'PT400', 'VALIDATION_FAILED', 'an installation of one shop has no other'
+  $$select interlock.add_shop('berlin')$$, 'PT409', 'ONE_SHOP', 'an installation of one shop has no other'
 );
 select ok(not interlock.serves_shops(), 'as it is installed there is one shop');
 select is_empty($$select from before where what like '%shop_id%' and what !~ '^(function|call)'$$, 'and nothing knows of a shop key');

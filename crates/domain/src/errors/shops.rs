@@ -3,7 +3,7 @@
 super::codes! {
     ShopUnknown 404 Final "SHOP_UNKNOWN"
         "There is no such shop."
-        "Check the header x-shop: it is the id or the handle of a shop."
+        "Check the header x-shop: it is the id or the handle of a shop; list_shops has them."
         known(&[("shop", Says("As the request calls it.", &Text))]);
 
     ShopForbidden 403 Final "SHOP_FORBIDDEN"
@@ -14,6 +14,16 @@ super::codes! {
     ShopClosed 403 Final "SHOP_CLOSED"
         "This shop is closed."
         "Open it with set_shop."
+        known(&[("shop", Whole)]);
+
+    OneShop 409 Final "ONE_SHOP"
+        "This installation serves one shop."
+        "Call interlock.serve_shops() in the SQL editor first: docs/many-shops.md."
+        Null;
+
+    ShopHandleTaken 409 Final "SHOP_HANDLE_TAKEN"
+        "Another shop has this handle."
+        "Choose another one, or rename the shop of details.shop with set_shop; if it is the one that you have just added, go on with it."
         known(&[("shop", Whole)]);
 
     ShopMoving 503 Retryable "SHOP_MOVING"

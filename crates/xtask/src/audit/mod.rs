@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::ensure;
 use crate::repo::Repo;
+use crate::shop::Shop;
 use crate::supabase::{Supabase, Target};
 
 /// What is filed and not resolved, the largest first, and the audits that the plot shows, the first one first.
@@ -32,6 +33,8 @@ select jsonb_build_object(
 pub(crate) struct Args {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    shop: Shop,
     /// Look at everything, and not only at what has moved since the audit before.
     #[arg(long)]
     full: bool,
@@ -59,18 +62,23 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     let supabase = Supabase::find(repo, &target)?;
     if !args.filed {
         supabase
-            .execute(&format!("select interlock.audit_inventory({})", args.full))
+            .execute(
+                &args
+                    .shop
+                    .query(&format!("select interlock.audit_inventory({})", args.full)),
+            )
             .context("the stock cannot be audited; `npm run verify` says whether the migrations are in place")?;
     }
-    let report = Report::read(&supabase)?;
+    let report = Report::read(&supabase, &args.shop)?;
+    let place = args.shop.shown(&target.shown());
     if let Some(file) = &args.html {
-        fs::write(file, report.as_html(&target.shown()))
+        fs::write(file, report.as_html(&place))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     if args.json {
         println!("{}", report.as_json());
     } else {
-        print!("{}", report.as_text(&target.shown()));
+        print!("{}", report.as_text(&place));
     }
     let open = report.open().count();
     if open > 0 {
@@ -82,11 +90,11 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
 }
 
 impl Report {
-    fn read(supabase: &Supabase<'_>) -> Result<Self> {
-        let mut rows = supabase.select(REPORT)?;
+    fn read(supabase: &Supabase<'_>, shop: &Shop) -> Result<Self> {
+        let mut rows = supabase.select(&shop.query(REPORT))?;
         let mut report = rows
             .pop()
-            .map(|mut row| row["report"].take())
+            .map(|mut row| row["row"]["report"].take())
             .context("the database did not answer with a report")?;
         let mut list = |name: &str| match report[name].take() {
             Value::Array(list) => Ok(list),

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use self::csv::Row;
 use crate::ensure;
 use crate::repo::Repo;
+use crate::shop::{Shop, quoted};
 use crate::supabase::{Supabase, Target};
 
 /// As many lines are brought to the database at once.
@@ -28,6 +29,8 @@ pub(crate) struct Args {
     file: PathBuf,
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    shop: Shop,
     /// Do nothing: tell every problem, by line, and what would change.
     #[arg(long)]
     dry_run: bool,
@@ -55,9 +58,9 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
 
     // What cannot be read is told together with what the database finds of the rest.
     let reference = format!("file {}", digest(&bytes)?);
-    stage(repo, &supabase, &reference, &file.rows)?;
+    stage(repo, &supabase, &args.shop, &reference, &file.rows)?;
     let dry_run = args.dry_run || !file.problems.is_empty();
-    let mut outcome = take(&supabase, &reference, args.replace, dry_run)?;
+    let mut outcome = take(&supabase, args, &reference, dry_run)?;
     if let Value::Array(problems) = &mut outcome["problems"] {
         problems.extend(
             file.problems
@@ -74,7 +77,7 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     if args.json {
         println!("{outcome}");
     } else {
-        print!("{}", as_text(&outcome, &target.shown()));
+        print!("{}", as_text(&outcome, &args.shop.shown(&target.shown())));
     }
     if outcome["success"] != true {
         bail!("{} has problems; nothing was imported", args.file.display());
@@ -106,7 +109,13 @@ fn digest(bytes: &[u8]) -> Result<String> {
 }
 
 /// Brings the lines to the database, in pieces.
-fn stage(repo: &Repo, supabase: &Supabase<'_>, reference: &str, rows: &[Row]) -> Result<()> {
+fn stage(
+    repo: &Repo,
+    supabase: &Supabase<'_>,
+    shop: &Shop,
+    reference: &str,
+    rows: &[Row],
+) -> Result<()> {
     let folder = repo.target.join("import-stock");
     fs::create_dir_all(&folder)?;
     let file = folder.join(format!("piece-{}.sql", std::process::id()));
@@ -118,15 +127,13 @@ fn stage(repo: &Repo, supabase: &Supabase<'_>, reference: &str, rows: &[Row]) ->
             .iter()
             .map(|row| json!([row.line, row.product, row.location, row.quantity]))
             .collect();
-        fs::write(
-            &file,
-            format!(
-                "select interlock.stage_stock({}, {}, {})",
-                quoted(reference),
-                quoted(&Value::from(lines).to_string()),
-                number == 0
-            ),
-        )?;
+        let call = format!(
+            "select interlock.stage_stock({}, {}, {})",
+            quoted(reference),
+            quoted(&Value::from(lines).to_string()),
+            number == 0
+        );
+        fs::write(&file, shop.query(&call))?;
         let staged = supabase
             .execute_file(path)
             .context("the lines cannot be brought to the database; `npm run verify` says whether the migrations are in place");
@@ -147,21 +154,17 @@ fn stage(repo: &Repo, supabase: &Supabase<'_>, reference: &str, rows: &[Row]) ->
 }
 
 /// Takes what was brought.
-fn take(supabase: &Supabase<'_>, reference: &str, replace: bool, dry_run: bool) -> Result<Value> {
+fn take(supabase: &Supabase<'_>, args: &Args, reference: &str, dry_run: bool) -> Result<Value> {
     let call = format!(
-        "select interlock.import_stock({}, {replace}, {dry_run}) as outcome",
-        quoted(reference)
+        "select interlock.import_stock({}, {}, {dry_run}) as outcome",
+        quoted(reference),
+        args.replace
     );
     supabase
-        .write(&call)?
+        .write(&args.shop.query(&call))?
         .pop()
-        .map(|mut row| row["outcome"].take())
+        .map(|mut row| row["row"]["outcome"].take())
         .context("the database did not answer what it has done")
-}
-
-/// A text as SQL writes it.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// For people.
@@ -231,11 +234,6 @@ mod tests {
         let mut again = outcome(true, false, json!([]));
         again["again"] = true.into();
         assert!(as_text(&again, "x").starts_with("this file was imported before"));
-    }
-
-    #[test]
-    fn a_quote_ends_no_text() {
-        assert_eq!(quoted("it's"), "'it''s'");
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(super) fn of(rpc: &str) -> Value {
     let line = json!([{ "product_id": product, "quantity": 1 }]);
     let email = "ann@example.com";
     match rpc {
+        "add_shop" => json!({ "p_handle": "berlin" }),
         "adjust_points" => json!({ "p_delta": 10 }),
         "allow_email" | "suppress_email" => json!({ "p_email": email }),
         "approve_sale" => json!({ "p_actions": ["void"] }),
@@ -50,6 +51,7 @@ pub(super) fn of(rpc: &str) -> Value {
         "set_payment_secret" => {
             json!({ "p_provider": "stripe", "p_secret": "whsec_0123456789abcdef" })
         }
+        "set_shop" => json!({ "p_requests_at_once": 8 }),
         "store_card_payment" => json!({ "p_provider_id": "pi_0123456789" }),
         "validate_promo" => json!({ "p_code": "WELCOME10", "p_cart_items": line }),
         _ => json!({}),

@@ -66,7 +66,7 @@ begin
     when 'SHOP_UNKNOWN' then
       v_status := '404';
       v_message := 'There is no such shop.';
-      v_hint := 'Check the header x-shop: it is the id or the handle of a shop.';
+      v_hint := 'Check the header x-shop: it is the id or the handle of a shop; list_shops has them.';
     when 'DRIVER_NOT_FOUND' then
       v_status := '404';
       v_message := 'There is no active driver with this id.';
@@ -167,6 +167,14 @@ begin
       v_status := '405';
       v_message := 'This function is called with POST.';
       v_hint := 'Send the same request as POST.';
+    when 'ONE_SHOP' then
+      v_status := '409';
+      v_message := 'This installation serves one shop.';
+      v_hint := 'Call interlock.serve_shops() in the SQL editor first: docs/many-shops.md.';
+    when 'SHOP_HANDLE_TAKEN' then
+      v_status := '409';
+      v_message := 'Another shop has this handle.';
+      v_hint := 'Choose another one, or rename the shop of details.shop with set_shop; if it is the one that you have just added, go on with it.';
     when 'BATCH_UNAVAILABLE' then
       v_status := '409';
       v_message := 'This batch cannot be claimed now.';

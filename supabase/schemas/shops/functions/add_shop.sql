@@ -1,9 +1,9 @@
 -- Open another shop, empty, with the settings that Interlock is installed with; where deliveries are made by the platform's scheduler, as
 -- shop 1 makes them. Answers its id.
 --
--- Callers: postgres; service_role.
+-- Callers: postgres; service_role, through public.add_shop.
 -- Locks: the new shop.
--- Errors: VALIDATION_FAILED for a handle that is none or is taken, and where interlock.serve_shops has not been called; 55P03 is transient.
+-- Errors: ONE_SHOP, VALIDATION_FAILED, SHOP_HANDLE_TAKEN; 55P03 is transient.
 -- Security definer: nobody else writes the list of shops.
 create function interlock.add_shop(p_handle text)
 returns int
@@ -25,19 +25,17 @@ begin
   end if;
 
   if not interlock.serves_shops() then
-    perform interlock.refuse_problems(
-      interlock.problem('/p_handle', 'needs an installation that serves many shops: select interlock.serve_shops()')
-    );
+    perform interlock.raise_error('ONE_SHOP');
   end if;
-  if (p_handle ~ '^[a-z][a-z0-9-]{0,62}$') is not true then
+  if interlock.is_shop_handle(p_handle) is not true then
     perform interlock.refuse_problems(
       interlock.problem('/p_handle', 'must be 1 to 63 small letters, digits and hyphens, a letter first')
     );
   end if;
 
-  insert into interlock.shops (handle) values (p_handle) on conflict do nothing returning id into v_id;
+  insert into interlock.shops (handle) values (p_handle) on conflict on constraint shops_handle_key do nothing returning id into v_id;
   if v_id is null then
-    perform interlock.refuse_problems(interlock.problem('/p_handle', 'is the handle of another shop'));
+    perform interlock.refuse_handle(p_handle);
   end if;
 
   execute format('select s.deliver_url from interlock.settings s where s.%I = 1', v_key) into v_deliver_url;

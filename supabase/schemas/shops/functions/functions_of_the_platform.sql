@@ -5,11 +5,11 @@ create function interlock.functions_of_the_platform()
 returns setof text
 language sql
 immutable
-rows 10
+rows 14
 set search_path = ''
 as $$
   select unnest(array[
-    'add_shop', 'archive_history', 'broadcast', 'database_replicas', 'database_sessions', 'find_shop', 'is_linked', 'make_history_parts', 'post_deliver', 'purge_run_log', 'set_shop',
-    'shops_of_user', 'stored_proofs'
+    'add_shop', 'archive_history', 'broadcast', 'database_replicas', 'database_sessions', 'find_shop', 'is_linked', 'list_shops', 'make_history_parts', 'post_deliver',
+    'purge_run_log', 'set_shop', 'shops_of_user', 'stored_proofs'
   ])
 $$;

@@ -1,4 +1,5 @@
--- The shops that have anything of a user, by the columns that hold people. The histories have no index on them, so they are read from end to end.
+-- The shops that have anything of a user, by the columns that hold people. A column of another name has to be added here
+-- (supabase/tests/shops/99-people.sql notices it). The histories have no index on them, so they are read from end to end.
 --
 -- Callers: interlock.erase_user.
 -- Locks: none.
@@ -22,7 +23,7 @@ begin
     where not t.is_part
       and a.attname in (
         'user_id', 'from_user_id', 'to_user_id', 'actor', 'actor_id', 'driver_id', 'cashier', 'voided_by', 'approved_by', 'parked_by',
-        'opened_by', 'closed_by', 'replaced_actor'
+        'opened_by', 'closed_by', 'replaced_actor', 'subject_id', 'picker_id', 'created_by'
       )
     group by t.name
   loop

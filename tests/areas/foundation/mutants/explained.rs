@@ -3,6 +3,14 @@
 /// The mutant, and why it changes nothing that anybody could see.
 pub(crate) const EXPLAINED: &[(&str, &str)] = &[
     (
+        "shops_of_user: without `where not t.is_part`",
+        "It only saves reading: the rows of a part are read with those of its history.",
+    ),
+    (
+        "shops_of_user: without `and a.attname in ( 'user_id', 'from_user_id', 'to_user_id', 'actor', 'actor_id', 'driver_id', 'cash…`",
+        "It only saves reading: no other column has the id of a user, which `supabase/tests/shops/99-people.sql` holds.",
+    ),
+    (
         "find_part_problems: without `where n.nspname = 'interlock_parts'`",
         "It only reads less: of schemas this one alone is told of.",
     ),
