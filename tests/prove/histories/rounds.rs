@@ -145,7 +145,9 @@ impl Player {
                    and max_open_orders_per_customer = 5 and max_open_units_per_customer = 100 and review_window = interval '7 days' and idempotency_key_lifetime = interval '24 hours'
                    and keep_stock_movements is null and points_authority = 'shop' and tier_basis = 'points'
                    and not exists (select from interlock.tiers where earns_percent <> 100 or threshold < 10000)
-                 from interlock.settings",
+                 from interlock.settings s
+                 -- Whoever connects here reads all rows, those of other shops, too.
+                 where coalesce((to_jsonb(s) ->> 'shop_id')::int, 1) = interlock.shop_id()",
                 &[],
             )
             .await?
