@@ -4,7 +4,7 @@ comment on function interlock.adjust_stock is
 comment on function interlock.admit_checkout is
   'Whether a checkout of these products is let in: unless as many as may run at a time are running.';
 comment on function interlock.are_plain_lines is
-  'Whether every line of an adjustment or a receipt is written as most are, so that nothing can be wrong with it: as interlock.is_plain_cart looks at a cart, in expressions.';
+  'Whether every line of an adjustment, a receipt or a sale is written as most are, so that nothing can be wrong with it: one id and a small whole number.';
 comment on function interlock.book_transfer is
   'Book what becomes of lines of a transfer that is locked, and end it with the last of them: p_quantities of p_product_ids are received, lost or returned.';
 comment on function interlock.cancel_transfer is
