@@ -1251,6 +1251,43 @@ begin
 end
 $$;
 
+-- Whether every line of an adjustment, a receipt or a sale is written as most are, so that nothing can be wrong with it: one id and a small
+-- whole number. As interlock.is_plain_cart looks at a cart, in expressions. p_quantity names the member that says how much. What is wrong
+-- with other lines, if anything is, the callers say.
+--
+-- Callers: interlock.find_inventory_problems, interlock.find_sale_problems.
+create function interlock.are_plain_lines(p_lines jsonb, p_quantity text)
+returns boolean
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_line jsonb;
+  v_id text;
+  v_amount text;
+begin
+  for v_n in 0 .. jsonb_array_length(p_lines) - 1 loop
+    v_line := p_lines -> v_n;
+    v_id := coalesce(v_line ->> 'inventory_id', v_line ->> 'product_id');
+    -- As JSON writes it: a text would have quotes.
+    v_amount := v_line -> p_quantity;
+    if (
+      jsonb_typeof(v_line) = 'object'
+      and (v_line - array['inventory_id', p_quantity] = '{}' or v_line - array['product_id', p_quantity] = '{}')
+      and v_id like '________-____-____-____-____________'
+      and translate(v_id, '0123456789abcdefABCDEF', '') = '----'
+      and (translate(v_amount, '0123456789', '') = '' or p_quantity = 'delta' and translate(v_amount, '0123456789', '') = '-')
+      and char_length(v_amount) < 7
+      and v_amount <> '0'
+    ) is not true then
+      return false;
+    end if;
+  end loop;
+  return true;
+end
+$$;
+
 -- Book what becomes of lines of a transfer that is locked, and end it with the last of them: p_quantities of p_product_ids are
 -- received, lost or returned. More than is in transit of a product is refused, every line of that sort at once.
 --
@@ -1359,8 +1396,11 @@ as $$
 declare
   v_lines constant jsonb := interlock.name_inventory_lines(p_action, p_lines, p_action = 'receive');
   v_stock constant jsonb := interlock.lock_inventory(v_lines);
-  v_conflicts constant jsonb := interlock.find_inventory_conflicts(v_lines, v_stock);
+  v_conflicts jsonb;
 begin
+  if v_lines @? '$[*] ? (exists(@.expected_version) || exists(@.expected_quantity))' then
+    v_conflicts := interlock.find_inventory_conflicts(v_lines, v_stock);
+  end if;
   if v_conflicts is not null then
     raise exception using errcode = 'IL003', message = 'not what was read', detail = v_conflicts::text;
   end if;
@@ -1410,7 +1450,7 @@ begin
     return v_answer::json;
   end if;
 
-  v_answer := interlock.begin_idempotent(v_operation, p_reference, v_request, null, true);
+  v_answer := case when p_reference is not null then interlock.begin_idempotent(v_operation, p_reference, v_request, null, true) end;
   if v_answer is null then
     perform set_config('interlock.reference', coalesce(p_reference, ''), true);
     v_answer := case
@@ -1880,10 +1920,7 @@ declare
   v_kinds text[];
   v_needed boolean[];
 begin
-  select array_agg(m.name), array_agg(m.kind), array_agg(m.needed)
-  into v_names, v_kinds, v_needed
-  from interlock.inventory_members(p_action, v_of_transfer) m;
-  if p_action is distinct from 'cancel' and v_names is null then
+  if p_action is null or p_action <> all ('{get,adjust,receive,set,count,transfer,cancel,lose}'::text[]) then
     v_problems := v_problems || interlock.problem(
       '/action', 'must be one of get, adjust, receive, set, count, transfer, cancel, lose'
     );
@@ -1925,8 +1962,16 @@ begin
     return v_problems || interlock.problem('/lines', 'must be a list of 1 to 100 objects');
   elsif jsonb_array_length(p_lines) not between 1 and 100 then
     return v_problems || interlock.problem('/lines', 'must have 1 to 100 lines');
+  elsif p_action in ('adjust', 'receive')
+    and not v_of_transfer
+    and interlock.are_plain_lines(p_lines, (case p_action when 'adjust' then 'delta' else 'quantity' end))
+  then
+    return v_problems;
   end if;
 
+  select array_agg(m.name), array_agg(m.kind), array_agg(m.needed)
+  into v_names, v_kinds, v_needed
+  from interlock.inventory_members(p_action, v_of_transfer) m;
   return v_problems || (
     select coalesce(
       jsonb_agg(
@@ -2246,8 +2291,7 @@ end
 $$;
 
 -- The members that a line of public.manage_inventory may have, by action: of which kind, and whether it must have them.
--- Which actions there are is read here, too, but for cancel, which has no lines. Of a transfer that is in transit lines name
--- products alone (p_of_transfer).
+-- Of a transfer that is in transit lines name products alone (p_of_transfer).
 --
 -- Callers: interlock.find_inventory_problems.
 create function interlock.inventory_members(p_action text, p_of_transfer boolean)
@@ -2324,16 +2368,18 @@ begin
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-  with made as (
-    insert into interlock.inventory (product_id, location_id)
-    select distinct l.product_id, l.location_id
-    from jsonb_to_recordset(p_lines) as l (inventory_id uuid, product_id uuid, location_id uuid)
-    where l.inventory_id is null
-    order by l.product_id, l.location_id
-    on conflict do nothing
-    returning id
-  )
-  select array_agg(m.id) into v_made from made m;
+  if p_lines @? '$[*] ? (!exists(@.inventory_id) || @.inventory_id == null)' then
+    with made as (
+      insert into interlock.inventory (product_id, location_id)
+      select distinct l.product_id, l.location_id
+      from jsonb_to_recordset(p_lines) as l (inventory_id uuid, product_id uuid, location_id uuid)
+      where l.inventory_id is null
+      order by l.product_id, l.location_id
+      on conflict do nothing
+      returning id
+    )
+    select array_agg(m.id) into v_made from made m;
+  end if;
 
   perform
     clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
@@ -2345,14 +2391,16 @@ begin
   order by i.id
   for no key update;
 
-  v_products := array(
-    select distinct l.product_id
-    from jsonb_to_recordset(p_lines) as l (product_id uuid, location_id uuid)
-    where l.location_id = interlock.online_location()
-    order by l.product_id
-  );
-  perform interlock.lock_stock(v_products);
-  perform interlock.settle_stock(u.id) from unnest(v_products) with ordinality as u (id, n) order by u.n;
+  if p_lines @> jsonb_build_array(jsonb_build_object('location_id', interlock.online_location())) then
+    v_products := array(
+      select distinct l.product_id
+      from jsonb_to_recordset(p_lines) as l (product_id uuid, location_id uuid)
+      where l.location_id = interlock.online_location()
+      order by l.product_id
+    );
+    perform interlock.lock_stock(v_products);
+    perform interlock.settle_stock(u.id) from unnest(v_products) with ordinality as u (id, n) order by u.n;
+  end if;
 
   select jsonb_agg(
     jsonb_build_object(
@@ -2697,12 +2745,11 @@ end
 $$;
 
 -- The lines of a request with what they name: `line`, counted from 0, inventory_id (null where there is no row yet),
--- product_id and location_id, and what else they have. What does not exist is refused, all of a kind; then what cannot be
--- done to what they name. p_into says that goods come in, which a closed location refuses.
+-- product_id and location_id, and what else they have. p_into says that goods come in, which a closed location refuses.
 --
 -- Callers: interlock.get_inventory, interlock.change_inventory, with lines that interlock.find_inventory_problems has seen.
 -- Locks: none.
--- Errors: INVENTORY_NOT_FOUND, LOCATION_NOT_FOUND, PRODUCT_NOT_FOUND, VALIDATION_FAILED.
+-- Errors: as interlock.refuse_inventory_lines, which is asked where a look does not show that there is nothing to refuse.
 create function interlock.name_inventory_lines(p_action text, p_lines jsonb, p_into boolean default false)
 returns jsonb
 language plpgsql
@@ -2733,77 +2780,31 @@ begin
   named as (
     select
       l.line,
-      l.members,
-      l.inventory_id as asked_id,
-      l.product_id,
-      l.location_id,
-      p.id is not null as is_product,
-      p.kind = 'digital' as is_digital,
-      case l.location_id when interlock.online_location() then 0 else p.decimals end as decimals,
-      case l.location_id when interlock.online_location() then l.product_id else i.id end as inventory_id,
-      w.id is not null and (w.active or not p_into) as is_location,
-      min(l.line) over same as first_line,
-      first_value(l.members ->> 'began_at') over (same order by l.line) is distinct from l.members ->> 'began_at' as began_apart
+      l.members || jsonb_build_object(
+        'line', l.line,
+        'inventory_id', case l.location_id when interlock.online_location() then l.product_id else i.id end,
+        'product_id', l.product_id,
+        'location_id', l.location_id
+      ) as members,
+      (
+        p.kind = 'physical'
+        and w.active
+        and coalesce(l.members ->> 'delta', l.members ->> 'quantity', l.members ->> 'counted', '') not like '%.%'
+      ) is not true as may_be_refused
     from lines l
     left join interlock.products p on p.id = l.product_id
     left join interlock.locations w on w.id = l.location_id
     left join interlock.inventory i on i.product_id = l.product_id and i.location_id = l.location_id
-    window same as (partition by l.product_id, l.location_id)
   )
   select
-    jsonb_agg(distinct n.asked_id) filter (where n.asked_id is not null and not n.is_product) as no_inventory,
-    jsonb_agg(distinct n.location_id) filter (where not n.is_location) as no_locations,
-    jsonb_agg(distinct n.product_id) filter (where n.asked_id is null and not n.is_product) as no_products,
-    (
-      select coalesce(
-        jsonb_agg(
-          jsonb_build_object('pointer', format('/lines/%s/%s', b.line, b.member), 'message', b.message) order by b.line, b.member
-        ),
-        '[]'
-      )
-      from (
-        select m.line, case when m.asked_id is null then 'product_id' else 'inventory_id' end as member,
-          'is a digital product: its stock is its codes' as message
-        from named m
-        where m.is_digital and p_action <> 'get'
-        union all
-        select m.line, q.name, case m.location_id
-          when interlock.online_location() then 'must be a whole number: the web shop sells whole units'
-          else format('must have at most %s decimals, as the product has', m.decimals)
-        end
-        from named m
-        cross join unnest(array['delta', 'quantity', 'counted']) as q (name)
-        where (m.members ->> q.name)::numeric <> round((m.members ->> q.name)::numeric, m.decimals)
-        union all
-        select m.line, case when m.asked_id is null then 'product_id' else 'inventory_id' end,
-          format('names the same stock as line %s', m.first_line)
-        from named m
-        where p_action = 'set' and m.line > m.first_line
-        union all
-        select m.line, 'began_at', format('must be that of line %s, which counts the same stock', m.first_line)
-        from named m
-        where p_action = 'count' and m.began_apart
-      ) b
-    ) as problems,
-    jsonb_agg(
-      n.members || jsonb_build_object(
-        'line', n.line, 'inventory_id', n.inventory_id, 'product_id', n.product_id, 'location_id', n.location_id
-      )
-      order by n.line
-    ) as lines
+    jsonb_agg(n.members order by n.line) as lines,
+    bool_or(n.may_be_refused) or p_action in ('set', 'count') and count(*) > 1 as may_be_refused
   into v_found
   from named n;
 
-  if v_found.no_inventory is not null then
-    perform interlock.raise_error('INVENTORY_NOT_FOUND', jsonb_build_object('inventory_ids', v_found.no_inventory));
+  if v_found.may_be_refused then
+    perform interlock.refuse_inventory_lines(p_action, p_lines, v_found.lines, p_into);
   end if;
-  if v_found.no_locations is not null then
-    perform interlock.raise_error('LOCATION_NOT_FOUND', jsonb_build_object('location_ids', v_found.no_locations));
-  end if;
-  if v_found.no_products is not null then
-    perform interlock.raise_error('PRODUCT_NOT_FOUND', jsonb_build_object('product_ids', v_found.no_products));
-  end if;
-  perform interlock.refuse_problems(v_found.problems);
   return v_found.lines;
 end
 $$;
@@ -2850,10 +2851,10 @@ $$;
 
 -- What the stock becomes: what interlock.lock_inventory has answered, with `target`, less what is owed. Lines that name the
 -- same stock are added up first. What was counted in the web shop is what is on its shelf: what was owed when counting
--- began is filled from it. Every shortage is refused at once.
+-- began is filled from it.
 --
 -- Callers: interlock.change_inventory.
--- Errors: INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED.
+-- Errors: as interlock.refuse_plan, which is asked where a look does not show that there is nothing to refuse.
 create function interlock.plan_inventory(p_action text, p_lines jsonb, p_stock jsonb, p_began_at timestamptz)
 returns jsonb
 language plpgsql
@@ -2870,10 +2871,7 @@ begin
     group by l.product_id, l.location_id
   ),
   stock as (
-    select s.line as stock,
-      -- A row that was made for this goes with the refusal.
-      case when s.line -> 'made' = 'false' then s.line ->> 'inventory_id' end as inventory_id,
-      w.product_id, w.location_id, w.quantity as wanted,
+    select s.line as stock, w.quantity as wanted,
       (s.line ->> 'quantity')::numeric as quantity, (s.line ->> 'owed')::numeric as owed, m.moved
     from jsonb_array_elements(p_stock) as s (line)
     join wanted w
@@ -2894,31 +2892,15 @@ begin
   )
   select
     jsonb_agg(
-      jsonb_build_object(
-        'inventory_id', p.inventory_id,
-        'product_id', p.product_id,
-        'location_id', p.location_id,
-        'requested', trim_scale(case p_action when 'count' then -p.moved else -p.wanted end),
-        'available', trim_scale(case p_action when 'count' then p.wanted else p.quantity + p.owed end)
-      )
+      p.stock || jsonb_build_object('target', trim_scale(p.target), 'wanted', p.wanted, 'moved', p.moved)
       order by (p.stock ->> 'first_line')::int
-    ) filter (where p.target + p.owed < 0) as shortages,
-    jsonb_agg(distinct p.product_id)
-      filter (where p.location_id = interlock.online_location() and p.target + p.owed > interlock.most_units()) as full_online,
-    jsonb_agg(distinct p.product_id)
-      filter (where p.location_id <> interlock.online_location() and p.target >= 100000000000) as full_elsewhere,
-    jsonb_agg(p.stock || jsonb_build_object('target', trim_scale(p.target)) order by (p.stock ->> 'first_line')::int) as stock
+    ) as stock,
+    bool_or(p.target + p.owed < 0 or p.target + p.owed > interlock.most_units()) as may_be_refused
   into v_planned
   from planned p;
 
-  if v_planned.shortages is not null then
-    perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', v_planned.shortages));
-  end if;
-  if num_nonnulls(v_planned.full_online, v_planned.full_elsewhere) > 0 then
-    perform interlock.raise_error('STOCK_LIMIT_EXCEEDED', jsonb_build_object(
-      'product_ids', coalesce(v_planned.full_online, v_planned.full_elsewhere),
-      'limit', case when v_planned.full_online is null then 99999999999.999 else interlock.most_units() end
-    ));
+  if v_planned.may_be_refused then
+    perform interlock.refuse_plan(p_action, v_planned.stock);
   end if;
   return v_planned.stock;
 end
@@ -3095,6 +3077,146 @@ begin
   if p_transfer.cancelled then
     perform interlock.raise_error('TRANSFER_ENDED', jsonb_build_object(
       'transfer_id', p_transfer.id, 'ended_at', p_transfer.ended_at, 'cancelled', true
+    ));
+  end if;
+end
+$$;
+
+-- Refuse lines that name what does not exist, all of a kind; then those that cannot be done to what they name. p_lines are what the caller
+-- has sent, p_named what interlock.name_inventory_lines answers.
+--
+-- Callers: interlock.name_inventory_lines.
+-- Locks: none.
+-- Errors: INVENTORY_NOT_FOUND, LOCATION_NOT_FOUND, PRODUCT_NOT_FOUND, VALIDATION_FAILED.
+create function interlock.refuse_inventory_lines(p_action text, p_lines jsonb, p_named jsonb, p_into boolean)
+returns void
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_found record;
+begin
+  with said as materialized (
+    select
+      (n.members ->> 'line')::int as line,
+      n.members,
+      (p_lines -> (n.members ->> 'line')::int ->> 'inventory_id')::uuid as asked_id,
+      (n.members ->> 'product_id')::uuid as product_id,
+      (n.members ->> 'location_id')::uuid as location_id
+    from jsonb_array_elements(p_named) as n (members)
+  ),
+  named as (
+    select
+      s.line,
+      s.members,
+      s.asked_id,
+      s.product_id,
+      s.location_id,
+      p.id is not null as is_product,
+      p.kind = 'digital' as is_digital,
+      case s.location_id when interlock.online_location() then 0 else p.decimals end as decimals,
+      w.id is not null and (w.active or not p_into) as is_location,
+      min(s.line) over same as first_line,
+      first_value(s.members ->> 'began_at') over (same order by s.line) is distinct from s.members ->> 'began_at' as began_apart
+    from said s
+    left join interlock.products p on p.id = s.product_id
+    left join interlock.locations w on w.id = s.location_id
+    window same as (partition by s.product_id, s.location_id)
+  )
+  select
+    jsonb_agg(distinct n.asked_id) filter (where n.asked_id is not null and not n.is_product) as no_inventory,
+    jsonb_agg(distinct n.location_id) filter (where not n.is_location) as no_locations,
+    jsonb_agg(distinct n.product_id) filter (where n.asked_id is null and not n.is_product) as no_products,
+    (
+      select coalesce(
+        jsonb_agg(
+          jsonb_build_object('pointer', format('/lines/%s/%s', b.line, b.member), 'message', b.message) order by b.line, b.member
+        ),
+        '[]'
+      )
+      from (
+        select m.line, case when m.asked_id is null then 'product_id' else 'inventory_id' end as member,
+          'is a digital product: its stock is its codes' as message
+        from named m
+        where m.is_digital and p_action <> 'get'
+        union all
+        select m.line, q.name, case m.location_id
+          when interlock.online_location() then 'must be a whole number: the web shop sells whole units'
+          else format('must have at most %s decimals, as the product has', m.decimals)
+        end
+        from named m
+        cross join unnest(array['delta', 'quantity', 'counted']) as q (name)
+        where (m.members ->> q.name)::numeric <> round((m.members ->> q.name)::numeric, m.decimals)
+        union all
+        select m.line, case when m.asked_id is null then 'product_id' else 'inventory_id' end,
+          format('names the same stock as line %s', m.first_line)
+        from named m
+        where p_action = 'set' and m.line > m.first_line
+        union all
+        select m.line, 'began_at', format('must be that of line %s, which counts the same stock', m.first_line)
+        from named m
+        where p_action = 'count' and m.began_apart
+      ) b
+    ) as problems
+  into v_found
+  from named n;
+
+  if v_found.no_inventory is not null then
+    perform interlock.raise_error('INVENTORY_NOT_FOUND', jsonb_build_object('inventory_ids', v_found.no_inventory));
+  end if;
+  if v_found.no_locations is not null then
+    perform interlock.raise_error('LOCATION_NOT_FOUND', jsonb_build_object('location_ids', v_found.no_locations));
+  end if;
+  if v_found.no_products is not null then
+    perform interlock.raise_error('PRODUCT_NOT_FOUND', jsonb_build_object('product_ids', v_found.no_products));
+  end if;
+  perform interlock.refuse_problems(v_found.problems);
+end
+$$;
+
+-- Refuse what cannot become of stock: every shortage at once, then what would be more than a row can hold. p_stock is what
+-- interlock.plan_inventory answers.
+--
+-- Callers: interlock.plan_inventory.
+-- Errors: INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED.
+create function interlock.refuse_plan(p_action text, p_stock jsonb)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_refused record;
+begin
+  select
+    jsonb_agg(
+      jsonb_build_object(
+        -- A row that was made for this goes with the refusal.
+        'inventory_id', case when not p.made then p.inventory_id end,
+        'product_id', p.product_id,
+        'location_id', p.location_id,
+        'requested', trim_scale(case p_action when 'count' then -p.moved else -p.wanted end),
+        'available', trim_scale(case p_action when 'count' then p.wanted else p.quantity + p.owed end)
+      )
+      order by p.first_line
+    ) filter (where p.target + p.owed < 0) as shortages,
+    jsonb_agg(distinct p.product_id)
+      filter (where p.location_id = interlock.online_location() and p.target + p.owed > interlock.most_units()) as full_online,
+    jsonb_agg(distinct p.product_id)
+      filter (where p.location_id <> interlock.online_location() and p.target >= 100000000000) as full_elsewhere
+  into v_refused
+  from jsonb_to_recordset(p_stock) as p (
+    inventory_id uuid, product_id uuid, location_id uuid, made boolean, first_line int, quantity numeric, owed numeric, wanted numeric,
+    moved numeric, target numeric
+  );
+
+  if v_refused.shortages is not null then
+    perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', v_refused.shortages));
+  end if;
+  if num_nonnulls(v_refused.full_online, v_refused.full_elsewhere) > 0 then
+    perform interlock.raise_error('STOCK_LIMIT_EXCEEDED', jsonb_build_object(
+      'product_ids', coalesce(v_refused.full_online, v_refused.full_elsewhere),
+      'limit', case when v_refused.full_online is null then 99999999999.999 else interlock.most_units() end
     ));
   end if;
 end
@@ -3924,11 +4046,13 @@ begin
     and i.quantity <> s.target;
   perform interlock.set_ledger_context(null, null);
 
-  perform interlock.move_stock(
-    s.product_id, (s.quantity + s.owed)::int, (s.target + s.owed)::int, p_reason, p_reference_id
-  )
-  from jsonb_to_recordset(p_stock) as s (product_id uuid, location_id uuid, quantity numeric, owed numeric, target numeric)
-  where s.location_id = interlock.online_location();
+  if p_stock @> jsonb_build_array(jsonb_build_object('location_id', interlock.online_location())) then
+    perform interlock.move_stock(
+      s.product_id, (s.quantity + s.owed)::int, (s.target + s.owed)::int, p_reason, p_reference_id
+    )
+    from jsonb_to_recordset(p_stock) as s (product_id uuid, location_id uuid, quantity numeric, owed numeric, target numeric)
+    where s.location_id = interlock.online_location();
+  end if;
 end
 $$;
 

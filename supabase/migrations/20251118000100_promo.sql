@@ -420,26 +420,35 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_problems jsonb;
+  v_problems jsonb := '[]'::jsonb;
 begin
-  select jsonb_agg(jsonb_build_object('pointer', c.pointer, 'message', c.message) order by c.n)
-  into v_problems
-  from (values
-    (1, '/code', 'is required', p_code is null),
-    (2, '/code', 'must be 1 to 64 characters, without control characters', not interlock.is_line(p_code, 64)),
-    (3, '/action', 'must be one of apply, release', p_action not in ('apply', 'release')),
-    (4, '/dry_run', 'cannot be true with the action release', p_action = 'release' and p_dry_run),
-    (5, '/cart_items', 'is required, unless subtotal is given',
-      p_action = 'apply' and p_cart_items is null and p_subtotal is null),
-    (6, '/subtotal', 'must not be given together with cart_items',
-      p_action = 'apply' and p_cart_items is not null and p_subtotal is not null),
-    (7, '/subtotal', 'must be from 0 to 9007199254740991', p_subtotal not between 0 and 9007199254740991),
-    (8, '/currency', 'must be three capital letters', p_currency !~ '^[A-Z]{3}$'),
-    (9, '/currency', 'must not be given together with cart_items, whose products have one',
-      p_cart_items is not null and p_currency is not null)
-  ) as c (n, pointer, message, applies)
-  where c.applies;
-
+  if p_code is null then
+    v_problems := v_problems || interlock.problem('/code', 'is required');
+  end if;
+  if not interlock.is_line(p_code, 64) then
+    v_problems := v_problems || interlock.problem('/code', 'must be 1 to 64 characters, without control characters');
+  end if;
+  if p_action not in ('apply', 'release') then
+    v_problems := v_problems || interlock.problem('/action', 'must be one of apply, release');
+  end if;
+  if p_action = 'release' and p_dry_run then
+    v_problems := v_problems || interlock.problem('/dry_run', 'cannot be true with the action release');
+  end if;
+  if p_action = 'apply' and p_cart_items is null and p_subtotal is null then
+    v_problems := v_problems || interlock.problem('/cart_items', 'is required, unless subtotal is given');
+  end if;
+  if p_action = 'apply' and p_cart_items is not null and p_subtotal is not null then
+    v_problems := v_problems || interlock.problem('/subtotal', 'must not be given together with cart_items');
+  end if;
+  if p_subtotal not between 0 and 9007199254740991 then
+    v_problems := v_problems || interlock.problem('/subtotal', 'must be from 0 to 9007199254740991');
+  end if;
+  if p_currency !~ '^[A-Z]{3}$' then
+    v_problems := v_problems || interlock.problem('/currency', 'must be three capital letters');
+  end if;
+  if p_cart_items is not null and p_currency is not null then
+    v_problems := v_problems || interlock.problem('/currency', 'must not be given together with cart_items, whose products have one');
+  end if;
   perform interlock.refuse_problems(v_problems);
 end
 $$;
@@ -748,7 +757,7 @@ $$;
 
 -- Whether this customer may have a use of the code for this cart, in one look (one statement, one snapshot): one that
 -- an order redeems, or with p_to_hold a hold. o_refusal and o_detail are the error to raise, if any. o_reap_from is the
--- customer whose expired hold has to be taken back first, if any; o_in_a_slot whether a slot of the code has a use left.
+-- customer whose expired hold has to be taken back first, if any; o_over whether this customer has one; o_in_a_slot whether a slot of the code has a use left.
 -- Volatile: whoever asks again looks again.
 --
 -- Callers: interlock.take_promo_use; interlock.validate_promo for a dry run.
@@ -761,6 +770,7 @@ create function interlock.find_promo_use(
   out o_refusal text,
   out o_detail jsonb,
   out o_reap_from uuid,
+  out o_over boolean,
   out o_in_a_slot boolean
 )
 returns record
@@ -833,6 +843,7 @@ begin
     return;
   end if;
 
+  o_over := v_look.own_over > 0;
   o_in_a_slot := coalesce(v_look.in_one_slot, 0) > 0;
 
   -- What the cart holds already is counted already.
@@ -1390,6 +1401,9 @@ immutable
 set search_path = ''
 as $$
 begin
+  if cardinality(p_amounts) = 1 then
+    return array[p_discount];
+  end if;
   return (
     with parts as (
       select
@@ -1453,8 +1467,8 @@ as $$
 declare
   v_look record;
   v_own interlock.promo_redemptions;
-  v_over uuid[];
-  v_last_moment timestamptz;
+  v_limit interval;
+  v_since timestamptz;
   v_held_until timestamptz;
   v_slot_tries int := 0;
 begin
@@ -1468,8 +1482,8 @@ begin
       -- A new row is nobody's expired hold, so nobody waits for it but the same customer,
       -- who holds nothing yet.
       if p_user_id is not null then
-        insert into interlock.promo_user_uses (promo_id, user_id)
-        values (p_promo_id, p_user_id)
+        insert into interlock.promo_user_uses (promo_id, user_id, held_since)
+        values (p_promo_id, p_user_id, case when p_held_until is not null then interlock.clock() end)
         on conflict do nothing;
       end if;
       perform interlock.lock_promo_users(
@@ -1490,23 +1504,22 @@ begin
       end if;
 
       if p_held_until is not null then
-        update interlock.promo_user_uses u
-        set held_since = interlock.clock()
-        from interlock.settings s
-        where u.promo_id = p_promo_id
-          and u.user_id = p_user_id
-          and coalesce(u.held_since + 2 * s.promo_hold_limit <= interlock.clock(), true);
-
-        select u.held_since + s.promo_hold_limit
-        into v_last_moment
+        select s.promo_hold_limit, u.held_since
+        into v_limit, v_since
         from interlock.promo_user_uses u
         cross join interlock.settings s
         where u.promo_id = p_promo_id
           and u.user_id = p_user_id;
-        if v_last_moment <= interlock.clock() then
+        if v_since is null or v_since + 2 * v_limit <= interlock.clock() then
+          v_since := interlock.clock();
+          update interlock.promo_user_uses u
+          set held_since = v_since
+          where u.promo_id = p_promo_id
+            and u.user_id = p_user_id;
+        elsif v_since + v_limit <= interlock.clock() then
           return null;
         end if;
-        v_held_until := least(p_held_until, v_last_moment);
+        v_held_until := least(p_held_until, v_since + v_limit);
       end if;
 
       if v_own.status = 'held' then
@@ -1537,16 +1550,19 @@ begin
         return null;
       end if;
 
-      v_over := array(
-        select r.id
-        from interlock.promo_redemptions r
-        where r.promo_id = p_promo_id
-          and r.user_id in (p_user_id, v_look.o_reap_from)
-          and r.status = 'held'
-          and r.held_until <= interlock.clock()
-      );
-      if v_over <> '{}' then
-        perform interlock.end_promo_uses(v_over, 'held', 'expired');
+      if v_look.o_over or v_look.o_reap_from is not null then
+        perform interlock.end_promo_uses(
+          array(
+            select r.id
+            from interlock.promo_redemptions r
+            where r.promo_id = p_promo_id
+              and r.user_id in (p_user_id, v_look.o_reap_from)
+              and r.status = 'held'
+              and r.held_until <= interlock.clock()
+          ),
+          'held',
+          'expired'
+        );
       end if;
 
       if p_user_id is not null then

@@ -892,6 +892,40 @@ begin
 end
 $$;
 
+-- Whether all tenders are written as most are, a type and a small amount, so that nothing can be wrong with them: as interlock.is_plain_cart
+-- looks at a cart, in expressions.
+--
+-- Callers: interlock.find_sale_problems.
+create function interlock.are_plain_tenders(p_tenders jsonb)
+returns boolean
+language plpgsql
+immutable
+strict
+set search_path = ''
+as $$
+declare
+  v_tender jsonb;
+  v_amount text;
+begin
+  for v_n in 0 .. jsonb_array_length(p_tenders) - 1 loop
+    v_tender := p_tenders -> v_n;
+    -- As JSON writes it: a text would have quotes.
+    v_amount := v_tender -> 'amount';
+    if (
+      jsonb_typeof(v_tender) = 'object'
+      and v_tender - '{type,amount}'::text[] = '{}'
+      and v_tender ->> 'type' in ('cash', 'card', 'wallet', 'points')
+      and translate(v_amount, '0123456789', '') = ''
+      and char_length(v_amount) < 10
+      and v_amount <> '0'
+    ) is not true then
+      return false;
+    end if;
+  end loop;
+  return true;
+end
+$$;
+
 -- Take the key of a sale, of its register for ever, or answer what a twin has answered.
 --
 -- Callers: interlock.make_sale, before it locks anything else.
@@ -1542,7 +1576,7 @@ begin
     null;
   elsif jsonb_typeof(v_lines) is distinct from 'array' or jsonb_array_length(v_lines) not between 1 and 100 then
     v_problems := v_problems || interlock.problem('/lines', 'must be an array of 1 to 100 lines');
-  else
+  elsif not interlock.are_plain_lines(v_lines, 'quantity') then
     v_problems := v_problems || (
       select coalesce(
         jsonb_agg(jsonb_build_object('pointer', format('/lines/%s%s', l.n - 1, p.pointer), 'message', p.message) order by l.n, p.pointer),
@@ -1631,7 +1665,7 @@ begin
 
   if jsonb_typeof(v_tenders) <> 'array' or jsonb_array_length(v_tenders) > 20 then
     v_problems := v_problems || interlock.problem('/tenders', 'must be an array of at most 20 tenders');
-  elsif v_tenders is not null then
+  elsif not interlock.are_plain_tenders(v_tenders) then
     v_problems := v_problems || (
       select coalesce(
         jsonb_agg(jsonb_build_object('pointer', format('/tenders/%s%s', t.n - 1, p.pointer), 'message', p.message) order by t.n, p.pointer),
@@ -5422,6 +5456,8 @@ comment on function interlock.alpine_iq_sale is
   'A sale as Alpine IQ takes it (POST /api/v1.1/createUpdateSale/:uid): `pos_id` is the sale''s id, by which it is put and put again, amounts are in major units, and what comes back has a negative quantity.';
 comment on function interlock.approve_sale is
   'What public.approve_sale does, with its owner''s rights: a manager allows a cashier at a register something, once, within five minutes: pos_sale and void_sale take its id.';
+comment on function interlock.are_plain_tenders is
+  'Whether all tenders are written as most are, a type and a small amount, so that nothing can be wrong with them: as interlock.is_plain_cart looks at a cart, in expressions.';
 comment on function interlock.begin_sale is
   'Take the key of a sale, of its register for ever, or answer what a twin has answered.';
 comment on function interlock.charge_buyer is

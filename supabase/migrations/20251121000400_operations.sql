@@ -437,8 +437,9 @@ begin
       ('replica_lag_seconds', 'gauge', 'How long it took until a replica had replayed what was written.'),
       ('table_dead_rows', 'gauge', 'Rows of a hot table that are to be vacuumed.')
   ),
+  -- Not the first of each, for which all of them would be sorted.
   queues as materialized (
-    select q.* from interlock.queues q
+    select q.queue, q.waiting, q.overdue, q.since from interlock.queues q
   ),
   catalogue as materialized (
     select
@@ -776,9 +777,9 @@ as
     q.queue,
     q.patience,
     count(i.id) as waiting,
-    count(i.id) filter (where i.since < interlock.clock() - q.patience) as overdue,
+    count(i.id) filter (where i.since < (select interlock.clock()) - q.patience) as overdue,
     min(i.since) as since,
-    (array_agg(i.id order by i.since) filter (where i.since < interlock.clock() - q.patience))[1] as first
+    (array_agg(i.id order by i.since) filter (where i.since < (select interlock.clock()) - q.patience))[1] as first
   from (values
     ('orders', interval '10 minutes'),
     ('promo_holds', '10 minutes'),

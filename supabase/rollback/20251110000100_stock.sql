@@ -14,6 +14,7 @@ drop view interlock.inventory_conflict_rates;
 drop function
   interlock.adjust_stock,
   interlock.admit_checkout,
+  interlock.are_plain_lines,
   interlock.book_transfer,
   interlock.cancel_transfer,
   interlock.change_inventory,
@@ -53,6 +54,8 @@ drop function
   interlock.rebased_lines,
   interlock.receive_transfer,
   interlock.refuse_cancelled,
+  interlock.refuse_inventory_lines,
+  interlock.refuse_plan,
   interlock.refuse_shortages,
   interlock.return_stock,
   interlock.set_stock_slots,

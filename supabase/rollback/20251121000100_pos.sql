@@ -29,6 +29,7 @@ drop view interlock.shift_corrections;
 drop function
   interlock.alpine_iq_sale,
   interlock.approve_sale,
+  interlock.are_plain_tenders,
   interlock.begin_sale,
   interlock.charge_buyer,
   interlock.charge_sale,

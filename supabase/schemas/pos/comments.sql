@@ -3,6 +3,8 @@ comment on function interlock.alpine_iq_sale is
   'A sale as Alpine IQ takes it (POST /api/v1.1/createUpdateSale/:uid): `pos_id` is the sale''s id, by which it is put and put again, amounts are in major units, and what comes back has a negative quantity.';
 comment on function interlock.approve_sale is
   'What public.approve_sale does, with its owner''s rights: a manager allows a cashier at a register something, once, within five minutes: pos_sale and void_sale take its id.';
+comment on function interlock.are_plain_tenders is
+  'Whether all tenders are written as most are, a type and a small amount, so that nothing can be wrong with them: as interlock.is_plain_cart looks at a cart, in expressions.';
 comment on function interlock.begin_sale is
   'Take the key of a sale, of its register for ever, or answer what a twin has answered.';
 comment on function interlock.charge_buyer is

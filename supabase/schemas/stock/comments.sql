@@ -3,6 +3,8 @@ comment on function interlock.adjust_stock is
   'What public.adjust_stock does, with its owner''s rights: stock that came or went, said relatively, so that no sale beside it is lost.';
 comment on function interlock.admit_checkout is
   'Whether a checkout of these products is let in: unless as many as may run at a time are running.';
+comment on function interlock.are_plain_lines is
+  'Whether every line of an adjustment, a receipt or a sale is written as most are, so that nothing can be wrong with it: one id and a small whole number.';
 comment on function interlock.book_transfer is
   'Book what becomes of lines of a transfer that is locked, and end it with the last of them: p_quantities of p_product_ids are received, lost or returned.';
 comment on function interlock.cancel_transfer is
@@ -103,6 +105,10 @@ comment on function interlock.refuse_cancelled is
   'Refuse a transfer that was cancelled: what was in transit is back where it came from.';
 comment on function interlock.refuse_delete_of_sold_product is
   'Refuse to delete a product that was sold; what a foreign key would do, without its lock on the product at each sale.';
+comment on function interlock.refuse_inventory_lines is
+  'Refuse lines that name what does not exist, all of a kind; then those that cannot be done to what they name.';
+comment on function interlock.refuse_plan is
+  'Refuse what cannot become of stock: every shortage at once, then what would be more than a row can hold.';
 comment on function interlock.refuse_product_identity_change is
   'Refuse a new id or kind for a product.';
 comment on function interlock.refuse_shortages is

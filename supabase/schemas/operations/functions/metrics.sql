@@ -48,8 +48,9 @@ begin
       ('replica_lag_seconds', 'gauge', 'How long it took until a replica had replayed what was written.'),
       ('table_dead_rows', 'gauge', 'Rows of a hot table that are to be vacuumed.')
   ),
+  -- Not the first of each, for which all of them would be sorted.
   queues as materialized (
-    select q.* from interlock.queues q
+    select q.queue, q.waiting, q.overdue, q.since from interlock.queues q
   ),
   catalogue as materialized (
     select

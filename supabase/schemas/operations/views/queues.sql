@@ -13,9 +13,9 @@ as
     q.queue,
     q.patience,
     count(i.id) as waiting,
-    count(i.id) filter (where i.since < interlock.clock() - q.patience) as overdue,
+    count(i.id) filter (where i.since < (select interlock.clock()) - q.patience) as overdue,
     min(i.since) as since,
-    (array_agg(i.id order by i.since) filter (where i.since < interlock.clock() - q.patience))[1] as first
+    (array_agg(i.id order by i.since) filter (where i.since < (select interlock.clock()) - q.patience))[1] as first
   from (values
     ('orders', interval '10 minutes'),
     ('promo_holds', '10 minutes'),

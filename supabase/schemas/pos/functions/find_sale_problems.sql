@@ -24,7 +24,7 @@ begin
     null;
   elsif jsonb_typeof(v_lines) is distinct from 'array' or jsonb_array_length(v_lines) not between 1 and 100 then
     v_problems := v_problems || interlock.problem('/lines', 'must be an array of 1 to 100 lines');
-  else
+  elsif not interlock.are_plain_lines(v_lines, 'quantity') then
     v_problems := v_problems || (
       select coalesce(
         jsonb_agg(jsonb_build_object('pointer', format('/lines/%s%s', l.n - 1, p.pointer), 'message', p.message) order by l.n, p.pointer),
@@ -113,7 +113,7 @@ begin
 
   if jsonb_typeof(v_tenders) <> 'array' or jsonb_array_length(v_tenders) > 20 then
     v_problems := v_problems || interlock.problem('/tenders', 'must be an array of at most 20 tenders');
-  elsif v_tenders is not null then
+  elsif not interlock.are_plain_tenders(v_tenders) then
     v_problems := v_problems || (
       select coalesce(
         jsonb_agg(jsonb_build_object('pointer', format('/tenders/%s%s', t.n - 1, p.pointer), 'message', p.message) order by t.n, p.pointer),

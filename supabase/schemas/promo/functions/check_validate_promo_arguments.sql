@@ -16,26 +16,35 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_problems jsonb;
+  v_problems jsonb := '[]'::jsonb;
 begin
-  select jsonb_agg(jsonb_build_object('pointer', c.pointer, 'message', c.message) order by c.n)
-  into v_problems
-  from (values
-    (1, '/code', 'is required', p_code is null),
-    (2, '/code', 'must be 1 to 64 characters, without control characters', not interlock.is_line(p_code, 64)),
-    (3, '/action', 'must be one of apply, release', p_action not in ('apply', 'release')),
-    (4, '/dry_run', 'cannot be true with the action release', p_action = 'release' and p_dry_run),
-    (5, '/cart_items', 'is required, unless subtotal is given',
-      p_action = 'apply' and p_cart_items is null and p_subtotal is null),
-    (6, '/subtotal', 'must not be given together with cart_items',
-      p_action = 'apply' and p_cart_items is not null and p_subtotal is not null),
-    (7, '/subtotal', 'must be from 0 to 9007199254740991', p_subtotal not between 0 and 9007199254740991),
-    (8, '/currency', 'must be three capital letters', p_currency !~ '^[A-Z]{3}$'),
-    (9, '/currency', 'must not be given together with cart_items, whose products have one',
-      p_cart_items is not null and p_currency is not null)
-  ) as c (n, pointer, message, applies)
-  where c.applies;
-
+  if p_code is null then
+    v_problems := v_problems || interlock.problem('/code', 'is required');
+  end if;
+  if not interlock.is_line(p_code, 64) then
+    v_problems := v_problems || interlock.problem('/code', 'must be 1 to 64 characters, without control characters');
+  end if;
+  if p_action not in ('apply', 'release') then
+    v_problems := v_problems || interlock.problem('/action', 'must be one of apply, release');
+  end if;
+  if p_action = 'release' and p_dry_run then
+    v_problems := v_problems || interlock.problem('/dry_run', 'cannot be true with the action release');
+  end if;
+  if p_action = 'apply' and p_cart_items is null and p_subtotal is null then
+    v_problems := v_problems || interlock.problem('/cart_items', 'is required, unless subtotal is given');
+  end if;
+  if p_action = 'apply' and p_cart_items is not null and p_subtotal is not null then
+    v_problems := v_problems || interlock.problem('/subtotal', 'must not be given together with cart_items');
+  end if;
+  if p_subtotal not between 0 and 9007199254740991 then
+    v_problems := v_problems || interlock.problem('/subtotal', 'must be from 0 to 9007199254740991');
+  end if;
+  if p_currency !~ '^[A-Z]{3}$' then
+    v_problems := v_problems || interlock.problem('/currency', 'must be three capital letters');
+  end if;
+  if p_cart_items is not null and p_currency is not null then
+    v_problems := v_problems || interlock.problem('/currency', 'must not be given together with cart_items, whose products have one');
+  end if;
   perform interlock.refuse_problems(v_problems);
 end
 $$;

@@ -1,6 +1,6 @@
 -- Whether this customer may have a use of the code for this cart, in one look (one statement, one snapshot): one that
 -- an order redeems, or with p_to_hold a hold. o_refusal and o_detail are the error to raise, if any. o_reap_from is the
--- customer whose expired hold has to be taken back first, if any; o_in_a_slot whether a slot of the code has a use left.
+-- customer whose expired hold has to be taken back first, if any; o_over whether this customer has one; o_in_a_slot whether a slot of the code has a use left.
 -- Volatile: whoever asks again looks again.
 --
 -- Callers: interlock.take_promo_use; interlock.validate_promo for a dry run.
@@ -13,6 +13,7 @@ create function interlock.find_promo_use(
   out o_refusal text,
   out o_detail jsonb,
   out o_reap_from uuid,
+  out o_over boolean,
   out o_in_a_slot boolean
 )
 returns record
@@ -85,6 +86,7 @@ begin
     return;
   end if;
 
+  o_over := v_look.own_over > 0;
   o_in_a_slot := coalesce(v_look.in_one_slot, 0) > 0;
 
   -- What the cart holds already is counted already.

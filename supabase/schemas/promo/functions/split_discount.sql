@@ -11,6 +11,9 @@ immutable
 set search_path = ''
 as $$
 begin
+  if cardinality(p_amounts) = 1 then
+    return array[p_discount];
+  end if;
   return (
     with parts as (
       select

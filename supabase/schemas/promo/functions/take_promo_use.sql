@@ -34,8 +34,8 @@ as $$
 declare
   v_look record;
   v_own interlock.promo_redemptions;
-  v_over uuid[];
-  v_last_moment timestamptz;
+  v_limit interval;
+  v_since timestamptz;
   v_held_until timestamptz;
   v_slot_tries int := 0;
 begin
@@ -49,8 +49,8 @@ begin
       -- A new row is nobody's expired hold, so nobody waits for it but the same customer,
       -- who holds nothing yet.
       if p_user_id is not null then
-        insert into interlock.promo_user_uses (promo_id, user_id)
-        values (p_promo_id, p_user_id)
+        insert into interlock.promo_user_uses (promo_id, user_id, held_since)
+        values (p_promo_id, p_user_id, case when p_held_until is not null then interlock.clock() end)
         on conflict do nothing;
       end if;
       perform interlock.lock_promo_users(
@@ -71,23 +71,22 @@ begin
       end if;
 
       if p_held_until is not null then
-        update interlock.promo_user_uses u
-        set held_since = interlock.clock()
-        from interlock.settings s
-        where u.promo_id = p_promo_id
-          and u.user_id = p_user_id
-          and coalesce(u.held_since + 2 * s.promo_hold_limit <= interlock.clock(), true);
-
-        select u.held_since + s.promo_hold_limit
-        into v_last_moment
+        select s.promo_hold_limit, u.held_since
+        into v_limit, v_since
         from interlock.promo_user_uses u
         cross join interlock.settings s
         where u.promo_id = p_promo_id
           and u.user_id = p_user_id;
-        if v_last_moment <= interlock.clock() then
+        if v_since is null or v_since + 2 * v_limit <= interlock.clock() then
+          v_since := interlock.clock();
+          update interlock.promo_user_uses u
+          set held_since = v_since
+          where u.promo_id = p_promo_id
+            and u.user_id = p_user_id;
+        elsif v_since + v_limit <= interlock.clock() then
           return null;
         end if;
-        v_held_until := least(p_held_until, v_last_moment);
+        v_held_until := least(p_held_until, v_since + v_limit);
       end if;
 
       if v_own.status = 'held' then
@@ -118,16 +117,19 @@ begin
         return null;
       end if;
 
-      v_over := array(
-        select r.id
-        from interlock.promo_redemptions r
-        where r.promo_id = p_promo_id
-          and r.user_id in (p_user_id, v_look.o_reap_from)
-          and r.status = 'held'
-          and r.held_until <= interlock.clock()
-      );
-      if v_over <> '{}' then
-        perform interlock.end_promo_uses(v_over, 'held', 'expired');
+      if v_look.o_over or v_look.o_reap_from is not null then
+        perform interlock.end_promo_uses(
+          array(
+            select r.id
+            from interlock.promo_redemptions r
+            where r.promo_id = p_promo_id
+              and r.user_id in (p_user_id, v_look.o_reap_from)
+              and r.status = 'held'
+              and r.held_until <= interlock.clock()
+          ),
+          'held',
+          'expired'
+        );
       end if;
 
       if p_user_id is not null then

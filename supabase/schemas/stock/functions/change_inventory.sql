@@ -12,8 +12,11 @@ as $$
 declare
   v_lines constant jsonb := interlock.name_inventory_lines(p_action, p_lines, p_action = 'receive');
   v_stock constant jsonb := interlock.lock_inventory(v_lines);
-  v_conflicts constant jsonb := interlock.find_inventory_conflicts(v_lines, v_stock);
+  v_conflicts jsonb;
 begin
+  if v_lines @? '$[*] ? (exists(@.expected_version) || exists(@.expected_quantity))' then
+    v_conflicts := interlock.find_inventory_conflicts(v_lines, v_stock);
+  end if;
   if v_conflicts is not null then
     raise exception using errcode = 'IL003', message = 'not what was read', detail = v_conflicts::text;
   end if;

@@ -26,10 +26,7 @@ declare
   v_kinds text[];
   v_needed boolean[];
 begin
-  select array_agg(m.name), array_agg(m.kind), array_agg(m.needed)
-  into v_names, v_kinds, v_needed
-  from interlock.inventory_members(p_action, v_of_transfer) m;
-  if p_action is distinct from 'cancel' and v_names is null then
+  if p_action is null or p_action <> all ('{get,adjust,receive,set,count,transfer,cancel,lose}'::text[]) then
     v_problems := v_problems || interlock.problem(
       '/action', 'must be one of get, adjust, receive, set, count, transfer, cancel, lose'
     );
@@ -71,8 +68,16 @@ begin
     return v_problems || interlock.problem('/lines', 'must be a list of 1 to 100 objects');
   elsif jsonb_array_length(p_lines) not between 1 and 100 then
     return v_problems || interlock.problem('/lines', 'must have 1 to 100 lines');
+  elsif p_action in ('adjust', 'receive')
+    and not v_of_transfer
+    and interlock.are_plain_lines(p_lines, (case p_action when 'adjust' then 'delta' else 'quantity' end))
+  then
+    return v_problems;
   end if;
 
+  select array_agg(m.name), array_agg(m.kind), array_agg(m.needed)
+  into v_names, v_kinds, v_needed
+  from interlock.inventory_members(p_action, v_of_transfer) m;
   return v_problems || (
     select coalesce(
       jsonb_agg(

@@ -1,6 +1,5 @@
 -- The members that a line of public.manage_inventory may have, by action: of which kind, and whether it must have them.
--- Which actions there are is read here, too, but for cancel, which has no lines. Of a transfer that is in transit lines name
--- products alone (p_of_transfer).
+-- Of a transfer that is in transit lines name products alone (p_of_transfer).
 --
 -- Callers: interlock.find_inventory_problems.
 create function interlock.inventory_members(p_action text, p_of_transfer boolean)

@@ -18,16 +18,18 @@ begin
   if clock_timestamp() > statement_timestamp() + interval '100 milliseconds' then
     perform interlock.limit_wait();
   end if;
-  with made as (
-    insert into interlock.inventory (product_id, location_id)
-    select distinct l.product_id, l.location_id
-    from jsonb_to_recordset(p_lines) as l (inventory_id uuid, product_id uuid, location_id uuid)
-    where l.inventory_id is null
-    order by l.product_id, l.location_id
-    on conflict do nothing
-    returning id
-  )
-  select array_agg(m.id) into v_made from made m;
+  if p_lines @? '$[*] ? (!exists(@.inventory_id) || @.inventory_id == null)' then
+    with made as (
+      insert into interlock.inventory (product_id, location_id)
+      select distinct l.product_id, l.location_id
+      from jsonb_to_recordset(p_lines) as l (inventory_id uuid, product_id uuid, location_id uuid)
+      where l.inventory_id is null
+      order by l.product_id, l.location_id
+      on conflict do nothing
+      returning id
+    )
+    select array_agg(m.id) into v_made from made m;
+  end if;
 
   perform
     clock_timestamp() < statement_timestamp() + interval '100 milliseconds' or interlock.limit_wait()
@@ -39,14 +41,16 @@ begin
   order by i.id
   for no key update;
 
-  v_products := array(
-    select distinct l.product_id
-    from jsonb_to_recordset(p_lines) as l (product_id uuid, location_id uuid)
-    where l.location_id = interlock.online_location()
-    order by l.product_id
-  );
-  perform interlock.lock_stock(v_products);
-  perform interlock.settle_stock(u.id) from unnest(v_products) with ordinality as u (id, n) order by u.n;
+  if p_lines @> jsonb_build_array(jsonb_build_object('location_id', interlock.online_location())) then
+    v_products := array(
+      select distinct l.product_id
+      from jsonb_to_recordset(p_lines) as l (product_id uuid, location_id uuid)
+      where l.location_id = interlock.online_location()
+      order by l.product_id
+    );
+    perform interlock.lock_stock(v_products);
+    perform interlock.settle_stock(u.id) from unnest(v_products) with ordinality as u (id, n) order by u.n;
+  end if;
 
   select jsonb_agg(
     jsonb_build_object(

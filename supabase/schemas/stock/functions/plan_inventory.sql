@@ -1,9 +1,9 @@
 -- What the stock becomes: what interlock.lock_inventory has answered, with `target`, less what is owed. Lines that name the
 -- same stock are added up first. What was counted in the web shop is what is on its shelf: what was owed when counting
--- began is filled from it. Every shortage is refused at once.
+-- began is filled from it.
 --
 -- Callers: interlock.change_inventory.
--- Errors: INSUFFICIENT_INVENTORY, STOCK_LIMIT_EXCEEDED.
+-- Errors: as interlock.refuse_plan, which is asked where a look does not show that there is nothing to refuse.
 create function interlock.plan_inventory(p_action text, p_lines jsonb, p_stock jsonb, p_began_at timestamptz)
 returns jsonb
 language plpgsql
@@ -20,10 +20,7 @@ begin
     group by l.product_id, l.location_id
   ),
   stock as (
-    select s.line as stock,
-      -- A row that was made for this goes with the refusal.
-      case when s.line -> 'made' = 'false' then s.line ->> 'inventory_id' end as inventory_id,
-      w.product_id, w.location_id, w.quantity as wanted,
+    select s.line as stock, w.quantity as wanted,
       (s.line ->> 'quantity')::numeric as quantity, (s.line ->> 'owed')::numeric as owed, m.moved
     from jsonb_array_elements(p_stock) as s (line)
     join wanted w
@@ -44,31 +41,15 @@ begin
   )
   select
     jsonb_agg(
-      jsonb_build_object(
-        'inventory_id', p.inventory_id,
-        'product_id', p.product_id,
-        'location_id', p.location_id,
-        'requested', trim_scale(case p_action when 'count' then -p.moved else -p.wanted end),
-        'available', trim_scale(case p_action when 'count' then p.wanted else p.quantity + p.owed end)
-      )
+      p.stock || jsonb_build_object('target', trim_scale(p.target), 'wanted', p.wanted, 'moved', p.moved)
       order by (p.stock ->> 'first_line')::int
-    ) filter (where p.target + p.owed < 0) as shortages,
-    jsonb_agg(distinct p.product_id)
-      filter (where p.location_id = interlock.online_location() and p.target + p.owed > interlock.most_units()) as full_online,
-    jsonb_agg(distinct p.product_id)
-      filter (where p.location_id <> interlock.online_location() and p.target >= 100000000000) as full_elsewhere,
-    jsonb_agg(p.stock || jsonb_build_object('target', trim_scale(p.target)) order by (p.stock ->> 'first_line')::int) as stock
+    ) as stock,
+    bool_or(p.target + p.owed < 0 or p.target + p.owed > interlock.most_units()) as may_be_refused
   into v_planned
   from planned p;
 
-  if v_planned.shortages is not null then
-    perform interlock.raise_error('INSUFFICIENT_INVENTORY', jsonb_build_object('shortages', v_planned.shortages));
-  end if;
-  if num_nonnulls(v_planned.full_online, v_planned.full_elsewhere) > 0 then
-    perform interlock.raise_error('STOCK_LIMIT_EXCEEDED', jsonb_build_object(
-      'product_ids', coalesce(v_planned.full_online, v_planned.full_elsewhere),
-      'limit', case when v_planned.full_online is null then 99999999999.999 else interlock.most_units() end
-    ));
+  if v_planned.may_be_refused then
+    perform interlock.refuse_plan(p_action, v_planned.stock);
   end if;
   return v_planned.stock;
 end

@@ -16,10 +16,12 @@ begin
     and i.quantity <> s.target;
   perform interlock.set_ledger_context(null, null);
 
-  perform interlock.move_stock(
-    s.product_id, (s.quantity + s.owed)::int, (s.target + s.owed)::int, p_reason, p_reference_id
-  )
-  from jsonb_to_recordset(p_stock) as s (product_id uuid, location_id uuid, quantity numeric, owed numeric, target numeric)
-  where s.location_id = interlock.online_location();
+  if p_stock @> jsonb_build_array(jsonb_build_object('location_id', interlock.online_location())) then
+    perform interlock.move_stock(
+      s.product_id, (s.quantity + s.owed)::int, (s.target + s.owed)::int, p_reason, p_reference_id
+    )
+    from jsonb_to_recordset(p_stock) as s (product_id uuid, location_id uuid, quantity numeric, owed numeric, target numeric)
+    where s.location_id = interlock.online_location();
+  end if;
 end
 $$;

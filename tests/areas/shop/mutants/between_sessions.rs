@@ -3,7 +3,7 @@
 /// The mutant, and the scene that must notice it.
 pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
     (
-        "move_guest: without `perform 1 from auth.users u where u.id in (p_from_user_id, p_to_user_id) order by u.id for update`",
+        "move_guest: without `perform 1 from interlock.accounts u where u.id in (p_from_user_id, p_to_user_id) order by u.id for …`",
         "what a guest orders while the rest moves stays theirs",
     ),
     (
@@ -319,11 +319,11 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "orders that end together lock the counters in the order of their customers",
     ),
     (
-        "erase_user: without `for update skip locked`",
+        "erase_user_after: without `for update skip locked`",
         "an erasure leaves a key alone that somebody is using",
     ),
     (
-        "erase_user: waits, without `skip locked`",
+        "erase_user_after: waits, without `skip locked`",
         "an erasure leaves a key alone that somebody is using",
     ),
     (
