@@ -4400,6 +4400,11 @@ export type Database = {
         Args: { "p_history": string; "p_part": unknown };
         Returns: undefined;
       };
+      "are_plain_lines": {
+        Args: { "p_lines": Json; "p_quantity": string };
+        Returns: boolean;
+      };
+      "are_plain_tenders": { Args: { "p_tenders": Json }; Returns: boolean };
       "assign_batch": {
         Args: {
           "p_batch_id": string;
@@ -7289,6 +7294,15 @@ export type Database = {
         Returns: undefined;
       };
       "refuse_handle": { Args: { "p_handle": string }; Returns: undefined };
+      "refuse_inventory_lines": {
+        Args: {
+          "p_action": string;
+          "p_into": boolean;
+          "p_lines": Json;
+          "p_named": Json;
+        };
+        Returns: undefined;
+      };
       "refuse_look": {
         Args: {
           "p_limit"?: number;
@@ -7317,6 +7331,10 @@ export type Database = {
           "p_session_id": string;
           "p_taken"?: number;
         };
+        Returns: undefined;
+      };
+      "refuse_plan": {
+        Args: { "p_action": string; "p_stock": Json };
         Returns: undefined;
       };
       "refuse_price": {

@@ -76,7 +76,7 @@ const GIVEN_AWAY: &[(&str, &str)] = &[
     ),
     (
         "a sequence",
-        "grant usage on sequence interlock.order_events_id_seq to authenticated",
+        "grant usage on sequence interlock.deliveries_id_seq to authenticated",
     ),
     (
         "schema interlock to anon",
