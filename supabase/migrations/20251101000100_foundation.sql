@@ -1346,7 +1346,7 @@ $$;
 -- Callers: service_role, through public.erase_user.
 -- Locks: promo attempts of the customer; the account, against everything; then what a deletion of the account takes
 --   (wallet, driver and the batch they hold, orders), proofs of the orders, promo as interlock.end_promo_uses says, codes
---   that they have replaced, their reservation and its stock rows by id. Keys that somebody is using are passed over: whoever does waits for the account, and is
+--   that they have replaced, their reservation and its stock rows by id, what they have a lease on in picking sessions. Keys that somebody is using are passed over: whoever does waits for the account, and is
 --   refused. Each wait lasts two seconds at most.
 -- Errors: VALIDATION_FAILED, USER_HAS_OBLIGATIONS; 55P03 and 40P01 are transient and nothing has happened.
 -- Security definer: nobody has the right to write any of it.
@@ -1416,7 +1416,7 @@ $$;
 --
 -- Callers: interlock.erase_user.
 -- Locks: orders, wallet, driver with their batch and customer, unless they went with the account; proofs of the orders; promo as interlock.end_promo_uses
---   says; codes that they have replaced; their reservation and its stock rows by id. Keys that somebody is using are passed over.
+--   says; codes that they have replaced; their reservation and its stock rows by id; what they have a lease on in picking sessions. Keys that somebody is using are passed over.
 -- Errors: 55P03 and 40P01 are transient.
 create function interlock.erase_user_after(p_user_id uuid, p_order_ids uuid[], p_ledger uuid)
 returns text[]
@@ -1480,9 +1480,11 @@ begin
   where f.kind = 'open_orders'
     and f.subject_id = p_user_id;
   update interlock.order_events e set actor = null where e.actor = p_user_id;
+  update interlock.order_detail_changes d set actor = null where d.actor = p_user_id;
   update interlock.order_refunds r set actor = null where r.actor = p_user_id;
   update interlock.order_shipments s set actor = null where s.actor = p_user_id;
   update interlock.stock_movements m set actor = null where m.actor = p_user_id;
+  update interlock.stock_transfers t set actor = null where t.actor = p_user_id;
   update interlock.sales s
   set cashier = nullif(s.cashier, p_user_id),
       voided_by = nullif(s.voided_by, p_user_id),
@@ -1500,6 +1502,13 @@ begin
   where p_user_id in (s.opened_by, s.closed_by);
   update interlock.cash_movements m set actor = null where m.actor = p_user_id;
   update interlock.points_movements m set actor = null where m.actor = p_user_id;
+  update interlock.packing_scans s set actor = null where s.actor = p_user_id;
+  update interlock.picking_sessions s set created_by = null where s.created_by = p_user_id;
+  update interlock.picking_session_items i
+  set picker_id = null,
+      picker_until = null
+  where i.picker_id = p_user_id;
+  update interlock.picking_session_orders o set closed_by = null where o.closed_by = p_user_id;
   update interlock.batch_events e set driver_id = null where e.driver_id = p_user_id;
   update interlock.product_codes c set replaced_actor = null where c.replaced_actor = p_user_id;
   update interlock.batch_events e set actor_id = null where e.actor_id = p_user_id;

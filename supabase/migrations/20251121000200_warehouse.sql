@@ -386,7 +386,7 @@ create trigger packing_scans_guard
 create trigger packing_scans_append_only
   before update or delete on interlock.packing_scans
   for each row
-  execute function interlock.refuse_change();
+  execute function interlock.refuse_change('actor');
 
 create trigger packing_scans_no_truncate
   before truncate on interlock.packing_scans

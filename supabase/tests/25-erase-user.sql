@@ -106,6 +106,20 @@ from (values ('a1', 'a2', 'ann'), ('b1', 'b2', 'bob')) as t (old, new, who)
 join interlock.product_codes n on n.product_id = pg_temp.id('game') and n.code = t.new
 where o.product_id = pg_temp.id('game') and o.code = t.old;
 
+-- And each has worked in the store: corrected an order of Bob's, sent stock, made and packed a session, with a lease on what is picked.
+insert into interlock.order_detail_changes (order_id, actor) select pg_temp.order('bobs'), pg_temp.id(w) from unnest(array['ann', 'bob']) w;
+insert into interlock.locations (id, name) values (pg_temp.id('store'), 'tap store');
+insert into interlock.stock_transfers (from_location_id, to_location_id, actor, ended_at)
+select pg_temp.id('store'), interlock.online_location(), pg_temp.id(w), now() from unnest(array['ann', 'bob']) w;
+insert into interlock.picking_sessions (id, location_id, open_orders, created_by)
+select pg_temp.id('session of ' || w), pg_temp.id('store'), 1, pg_temp.id(w) from unnest(array['ann', 'bob']) w;
+insert into interlock.picking_session_orders (picking_session_id, order_id, position, status, closed_by, closed_at)
+select pg_temp.id('session of ' || w), pg_temp.order('bobs'), 1, 'removed', pg_temp.id(w), now() from unnest(array['ann', 'bob']) w;
+insert into interlock.picking_session_items (picking_session_id, product_id, quantity_needed, picker_id, picker_until)
+select pg_temp.id('session of ' || w), pg_temp.id('tea'), 1, pg_temp.id(w), now() + interval '1 hour' from unnest(array['ann', 'bob']) w;
+insert into interlock.packing_scans (picking_session_id, product_id, action, quantity, actor)
+select pg_temp.id('session of ' || w), pg_temp.id('tea'), 'pick', 1, pg_temp.id(w) from unnest(array['ann', 'bob']) w;
+
 -- What stands in the way ------------------------------------------------------
 
 select is(pg_temp.call('ann', $$public.erase_user('{ann}')$$) ->> 'state', '42501', 'nobody erases but the shop');
@@ -217,7 +231,9 @@ select set_has(
   $$values
     ('orders.user_id'), ('wallets.user_id'), ('wallet_movements.user_id'), ('wallet_movements.actor'), ('order_events.actor'),
     ('stock_movements.actor'), ('promo_redemptions.user_id'), ('wallet_top_ups.user_id'), ('promo_user_uses.user_id'), ('promo_codes.user_id'),
-    ('idempotency_keys.user_id'), ('product_codes.replaced_actor'), ('drivers.user_id'), ('batches.driver_id'), ('batch_events.driver_id')
+    ('idempotency_keys.user_id'), ('product_codes.replaced_actor'), ('drivers.user_id'), ('batches.driver_id'), ('batch_events.driver_id'),
+    ('order_detail_changes.actor'), ('stock_transfers.actor'), ('packing_scans.actor'), ('picking_sessions.created_by'),
+    ('picking_session_items.picker_id'), ('picking_session_orders.closed_by')
   $$,
   'his is wherever it was'
 );

@@ -20,7 +20,7 @@
 -- Callers: service_role, through public.erase_user.
 -- Locks: promo attempts of the customer; the account, against everything; then what a deletion of the account takes
 --   (wallet, driver and the batch they hold, orders), proofs of the orders, promo as interlock.end_promo_uses says, codes
---   that they have replaced, their reservation and its stock rows by id. Keys that somebody is using are passed over: whoever does waits for the account, and is
+--   that they have replaced, their reservation and its stock rows by id, what they have a lease on in picking sessions. Keys that somebody is using are passed over: whoever does waits for the account, and is
 --   refused. Each wait lasts two seconds at most.
 -- Errors: VALIDATION_FAILED, USER_HAS_OBLIGATIONS; 55P03 and 40P01 are transient and nothing has happened.
 -- Security definer: nobody has the right to write any of it.
