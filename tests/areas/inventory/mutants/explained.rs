@@ -19,10 +19,6 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It only saves writing a row as it was: that is no change, and has no version and no row in the ledger.",
     ),
     (
-        "name_inventory_lines: backwards `order by n.line`",
-        "Each line has its number, and whoever reads the list goes by that.",
-    ),
-    (
         "audit_inventory: without `or exists (select from interlock.sales s where s.id = m.reference_id)`",
         "A database test is one transaction, which has written every sale that its audits find: each is looked at in any case.",
     ),
