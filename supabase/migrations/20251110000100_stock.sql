@@ -1450,7 +1450,7 @@ begin
     return v_answer::json;
   end if;
 
-  v_answer := case when p_reference is not null then interlock.begin_idempotent(v_operation, p_reference, v_request, null, true) end;
+  v_answer := interlock.begin_idempotent(v_operation, p_reference, v_request, null, true);
   if v_answer is null then
     perform set_config('interlock.reference', coalesce(p_reference, ''), true);
     v_answer := case
