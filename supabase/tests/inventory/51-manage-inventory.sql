@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(134);
+select plan(136);
 
 insert into auth.users (id, aud, role, email)
 values
@@ -375,6 +375,8 @@ from (
     ('adjust', '[{"i": "1 1", "p": "1", "delta": 1}]', '', '/lines/0/inventory_id cannot go with product_id or location_id'),
     ('adjust', '[{"l": "1", "delta": 1}]', '', '/lines/0/product_id is required with location_id'),
     ('adjust', '[{"inventory_id": "x", "delta": 1}, {"product_id": 5, "location_id": {}, "delta": 1}]', '', '/lines/0/inventory_id must be a UUID;/lines/1/location_id must be a UUID;/lines/1/product_id must be a UUID'),
+    ('adjust', '[{"inventory_id": "----", "delta": 1}]', '', '/lines/0/inventory_id must be a UUID'),
+    ('adjust', '[{"inventory_id": "z0000000-0000-4000-8000-000000000001", "delta": 1}]', '', '/lines/0/inventory_id must be a UUID'),
     ('adjust', '[{"i": "1 1"}]', '', '/lines/0/delta is required'),
     ('adjust', '[{"i": "1 1", "delta": null}]', '', '/lines/0/delta is required'),
     ('adjust', '[{"i": "1 1", "delta": 0}]', '', '/lines/0/delta must not be 0'),

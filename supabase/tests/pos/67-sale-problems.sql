@@ -22,6 +22,13 @@ from (values
   ('{"lines": [{"barcode": "a", "quantity": 1, "discount": {"percent": 1.234, "reason": "x"}}]}', '/lines/0/discount/percent'),
   ('{"lines": [{"barcode": "a", "quantity": 1, "discount": {"percent": 1.23, "reason": "x"}}]}', null),
   ('{"lines": [{"barcode": "a", "quantity": 1}], "tenders": [1]}', '/tenders/0'),
+  -- One thing alone, beside lines and tenders as most are.
+  ('{"lines": [{"product_id": "67000000-0000-4000-8000-000000000001", "quantity": 1}]}', null),
+  ('{"lines": [{"barcode": "a", "quantity": 1}], "tenders": [{"type": "cash", "amount": 1, "x": 1}]}', '/tenders/0/x'),
+  ('{"lines": [{"barcode": "a", "quantity": 1}], "tenders": [{"type": "cheque", "amount": 1}]}', '/tenders/0/type'),
+  ('{"lines": [{"barcode": "a", "quantity": 1}], "tenders": [{"type": "cash", "amount": 1.5}]}', '/tenders/0/amount'),
+  ('{"lines": [{"barcode": "a", "quantity": 1}], "tenders": [{"type": "cash", "amount": 0}]}', '/tenders/0/amount'),
+  ('{"lines": [{"barcode": "a", "quantity": 1}], "tenders": [{"type": "cash", "amount": 9007199254740992}]}', '/tenders/0/amount'),
   -- Names in a list are no fields.
   ('{"lines": [["product_id", "barcode", "unit_price", "discount"]]}', '/lines/0'),
   ('{"lines": [{"barcode": "a", "quantity": 1, "discount": ["amount", "percent"]}]}', '/lines/0/discount'),

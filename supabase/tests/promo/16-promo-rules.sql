@@ -4,7 +4,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(126);
+select plan(127);
 
 -- Cast --------------------------------------------------------------------
 
@@ -360,6 +360,7 @@ from (values
   ($$'ten', p_subtotal => -1$$, 'VALIDATION_FAILED /subtotal'),
   ($$'ten', p_subtotal => 9007199254740992$$, 'VALIDATION_FAILED /subtotal'),
   ($$'ten', p_subtotal => 1, p_currency => 'eur'$$, 'VALIDATION_FAILED /currency'),
+  ($$'ten', '[{"product_id": "7d000000-0000-4000-8000-000000000001", "quantity": 1}]', p_currency => 'EUR'$$, 'VALIDATION_FAILED /currency'),
   ($$'ten', p_subtotal => 1, p_action => 'steal'$$, 'VALIDATION_FAILED /action'),
   ($$'ten', p_action => 'release', p_dry_run => true$$, 'VALIDATION_FAILED /dry_run'),
   ($$'', p_subtotal => -1, p_currency => ''$$, 'VALIDATION_FAILED /code /subtotal /currency'),
