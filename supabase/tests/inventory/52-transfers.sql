@@ -366,6 +366,8 @@ from (values
   ('transfer', '[{"p": 1, "f": 1, "t": 2, "quantity": 1}]', ', p_transfer_id => gen_random_uuid()', '/transfer_id is not for this action'),
   ('receive', '[{"p": 1, "l": 1, "quantity": 1}]', ', p_transfer_id => gen_random_uuid(), p_in_transit => true',
     '/in_transit is not for this action; /lines/0/location_id is not a field of this action'),
+  ('receive', '[{"inventory_id": "52000000-0000-4000-8000-000000000001", "quantity": 1}]', ', p_transfer_id => gen_random_uuid()',
+    '/lines/0/inventory_id is not a field of this action; /lines/0/product_id is required'),
   ('lose', '[{"p": 1, "quantity": 1}]', '', '/transfer_id is required: what was answered when the goods were sent'),
   ('lose', '[]', ', p_transfer_id => gen_random_uuid()', '/lines must have 1 to 100 lines'),
   ('cancel', '[{"p": 1, "quantity": 1}]', '',

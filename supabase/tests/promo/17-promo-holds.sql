@@ -379,6 +379,11 @@ select is(pg_temp.uses(), 'ann 1 released, ann 2 expired, ann 3 redeemed, bob 4 
 select pg_temp.began(119);
 select is(pg_temp.until(2), '100 without a hold', 'for as long as she has held it');
 select pg_temp.began(120);
+-- Another code she may not hold just now; its row is found first.
+insert into interlock.promo_user_uses as u (promo_id, user_id, held_since)
+values ('7b000000-0000-4000-8000-000000000001', pg_temp.who('ann'), now() - interval '90 minutes')
+on conflict on constraint promo_user_uses_pkey do update set held_since = excluded.held_since;
+update interlock.promo_user_uses set held_since = held_since where promo_id <> '7b000000-0000-4000-8000-000000000001';
 select is(pg_temp.until(2), '15', 'and then she may again');
 select is((select count(*) from interlock.promo_user_uses where held_since = now()), 1::bigint, 'for another hour');
 update interlock.settings set promo_hold_limit = '10 minutes';

@@ -22,6 +22,8 @@ const TAKE_ONE: &str =
     "select public.manage_inventory('adjust', '[{\"inventory_id\": \"{batch}\", \"delta\": -1}]')";
 const TAKE_ONE_OF_BOTH: &str = "select public.manage_inventory('adjust',
      '[{\"inventory_id\": \"{batch2}\", \"delta\": -1}, {\"inventory_id\": \"{batch}\", \"delta\": -1}]')";
+const TAKE_ONE_AND_ONE_ONLINE: &str = "select public.manage_inventory('adjust',
+     '[{\"inventory_id\": \"{batch}\", \"delta\": -1}, {\"inventory_id\": \"{product2}\", \"delta\": -1}]')";
 const TAKE_ONE_ONLINE: &str = "select public.manage_inventory('adjust', '[{\"inventory_id\": \"{product}\", \"delta\": -1}]')";
 const LOOK_ONLINE: &str =
     "select public.manage_inventory('get', '[{\"inventory_id\": \"{product}\"}]')";
@@ -102,9 +104,9 @@ pub(crate) const SCENES: &[Scene] = &[
         meanwhile: (
             By::Shop,
             "select 1 from interlock.inventory where id = '{batch2}' for update;
-             select 1 from interlock.products where id in ('{product}', '{product2}') for no key update",
+             select 1 from interlock.products where id = '{product}' for no key update",
         ),
-        call: (By::Shop, TAKE_ONE),
+        call: (By::Shop, TAKE_ONE_AND_ONE_ONLINE),
         wait: Wait::DoesNot,
         end: End::Commit,
         answer: "success",

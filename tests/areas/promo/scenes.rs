@@ -16,7 +16,7 @@ pub(crate) const SCENES: &[Scene] = &[
         name: "a use that the customer takes in another tab meanwhile is taken once",
         before: &[(
             By::Shop,
-            "update interlock.promo_codes set max_uses_per_user = 1 where id = '{promo}'",
+            "update interlock.promo_codes set max_uses_per_user = 1, holds_per_user = 2 where id = '{promo}'",
         )],
         meanwhile: (
             By::Ann,

@@ -15,6 +15,14 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "It is only compared with what the same function has made of the same request.",
     ),
     (
+        "find_inventory_problems: never `p_action in ('adjust', 'receive') and not v_of_transfer and interlock.are_plain_lines(p_lines, (cas…`",
+        "Plain lines only need no statement: there is nothing to find in them.",
+    ),
+    (
+        "plan_inventory: backwards `order by (p.stock ->> 'first_line')::int`",
+        "Whoever reads the list orders it again.",
+    ),
+    (
         "write_inventory: without `and i.quantity <> s.target`",
         "It only saves writing a row as it was: that is no change, and has no version and no row in the ledger.",
     ),
@@ -27,7 +35,7 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "An id that is null is that of no order, whoever looks for it.",
     ),
     (
-        "audit_inventory: without `where f.status <> 'resolved'` (2)",
+        "audit_inventory: without `where f.status <> 'resolved'` (3)",
         "It only saves reading what is resolved: what is counted is open, or was found by this very audit.",
     ),
 ];

@@ -74,10 +74,10 @@ pub(crate) const COMBINED: &[Combined] = &[
             (
                 "take_promo_use",
                 "and r.user_id in (p_user_id, v_look.o_reap_from)
-          and r.status = 'held'
-          and r.held_until <= interlock.clock()",
+              and r.status = 'held'
+              and r.held_until <= interlock.clock()",
                 "and r.user_id in (p_user_id, v_look.o_reap_from)
-          and r.status = 'held'",
+              and r.status = 'held'",
             ),
             (
                 "end_promo_uses",

@@ -15,6 +15,10 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "The lock of the customer's promo attempts comes first; `combined` takes both.",
     ),
     (
+        "split_discount: never `cardinality(p_amounts) = 1`",
+        "One line's share is the whole, however it is found.",
+    ),
+    (
         "redeem_promo: never `v_promo.id is null`",
         "take_promo_use does not find the code either.",
     ),
