@@ -16,7 +16,10 @@ pub(crate) const SCENES: &[Scene] = &[
         name: "a use that the customer takes in another tab meanwhile is taken once",
         before: &[(
             By::Shop,
-            "update interlock.promo_codes set max_uses_per_user = 1, holds_per_user = 2 where id = '{promo}'",
+            // Each holds for another cart, and only one of the codes has a limit.
+            "update interlock.promo_codes
+             set max_uses_per_user = case when id = '{promo}' then 1 end, holds_per_user = 2
+             where id in ('{promo}', '{promo2}')",
         )],
         meanwhile: (
             By::Ann,
