@@ -3308,7 +3308,7 @@ begin
     when 'ONE_SHOP' then
       v_status := '409';
       v_message := 'This installation serves one shop.';
-      v_hint := 'Call interlock.serve_shops() in the SQL editor first: docs/many-shops.md.';
+      v_hint := 'Let it serve many with serve_shops, in the SQL editor: docs/many-shops.md.';
     when 'SHOP_HANDLE_TAKEN' then
       v_status := '409';
       v_message := 'Another shop has this handle.';

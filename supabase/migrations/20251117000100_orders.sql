@@ -2074,6 +2074,7 @@ declare
   -- The units that count against a limit.
   v_counted int;
   v_refusal text;
+  v_ordered jsonb;
   v_wallet interlock.wallets;
   v_promo_id uuid;
   v_discounts bigint[];
@@ -2174,11 +2175,15 @@ begin
   end;
 
   if v_refusal is not null then
+    -- The cart before the key: a twin that commits between the two looks has left its answer.
+    v_ordered := interlock.find_ordered_cart(v_user_id, p_cart_id);
     v_answer := interlock.find_idempotent('checkout', p_idempotency_key, v_request);
     if v_answer is not null then
       return v_answer::json;
     end if;
-    perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+    if v_ordered is not null then
+      perform interlock.raise_error('CART_ALREADY_ORDERED', v_ordered);
+    end if;
     perform interlock.raise_error(v_refusal, case v_refusal
       when 'PAYMENT_METHOD_NOT_ALLOWED' then jsonb_build_object(
         'payment_method', case
@@ -2253,7 +2258,10 @@ begin
   -- A cart that its buyer has named becomes one order, under whatever keys it is sent.
   if p_cart_id is not null then
     perform interlock.lock_cart(v_user_id, p_cart_id);
-    perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+    v_ordered := interlock.find_ordered_cart(v_user_id, p_cart_id);
+    if v_ordered is not null then
+      perform interlock.raise_error('CART_ALREADY_ORDERED', v_ordered);
+    end if;
   end if;
 
   -- What the customer has reserved is theirs to buy; the rest comes from the stock. What has ended meanwhile is in the stock.
@@ -2530,6 +2538,7 @@ declare
   v_request text;
   v_key_lifetime interval;
   v_stored text;
+  v_ordered jsonb;
   v_taken boolean;
   v_balance int;
   v_owed boolean;
@@ -2643,7 +2652,10 @@ begin
   end if;
   if p_cart_id is not null then
     perform interlock.lock_cart(v_user_id, p_cart_id);
-    perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+    v_ordered := interlock.find_ordered_cart(v_user_id, p_cart_id);
+    if v_ordered is not null then
+      perform interlock.raise_error('CART_ALREADY_ORDERED', v_ordered);
+    end if;
   end if;
   if num_nonnulls(v_max_orders, v_max_units) > 0 then
     v_counted := v_quantity;
@@ -3331,6 +3343,25 @@ begin
       from jsonb_each(case when l.is_object then l.line - 'product_id' - 'quantity' else '{}' end) as m (name, value)
       where not (m.name = any (p_flags) and jsonb_typeof(m.value) in ('boolean', 'null'))
     ) p
+  );
+end
+$$;
+
+-- The live order of a cart, as an error shows it: one that was not cancelled, has not expired and was not refunded.
+--
+-- Callers: interlock.checkout, interlock.checkout_line, interlock.retake_order. Null where there is none; a cart without a name has none.
+create function interlock.find_ordered_cart(p_user_id uuid, p_cart_id uuid)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+  return (
+    select jsonb_build_object('order_id', o.id, 'status', o.status)
+    from interlock.orders o
+    where o.user_id = p_user_id
+      and o.cart_id = p_cart_id
+      and o.status not in ('cancelled', 'expired', 'refunded')
   );
 end
 $$;
@@ -4651,33 +4682,6 @@ begin
 end
 $$;
 
--- Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.
---
--- Callers: interlock.checkout, interlock.checkout_line, interlock.retake_order. A cart without a name has no order.
--- Errors: CART_ALREADY_ORDERED with the order.
-create function interlock.refuse_ordered_cart(p_user_id uuid, p_cart_id uuid)
-returns void
-language plpgsql
-set search_path = ''
-as $$
-declare
-  v_order record;
-begin
-  select o.id, o.status
-  into v_order
-  from interlock.orders o
-  where o.user_id = p_user_id
-    and o.cart_id = p_cart_id
-    and o.status not in ('cancelled', 'expired', 'refunded');
-
-  if found then
-    perform interlock.raise_error(
-      'CART_ALREADY_ORDERED', jsonb_build_object('order_id', v_order.id, 'status', v_order.status)
-    );
-  end if;
-end
-$$;
-
 -- What public.release_cart does, with its owner's rights.
 --
 -- Callers: authenticated and service_role, through public.release_cart.
@@ -5022,6 +5026,7 @@ set search_path = ''
 as $$
 declare
   v_order interlock.orders;
+  v_ordered jsonb;
 begin
   select o.* into v_order from interlock.orders o where o.id = p_order_id;
   if v_order.user_id is null then
@@ -5030,7 +5035,10 @@ begin
 
   if v_order.cart_id is not null then
     perform interlock.lock_cart(v_order.user_id, v_order.cart_id);
-    perform interlock.refuse_ordered_cart(v_order.user_id, v_order.cart_id);
+    v_ordered := interlock.find_ordered_cart(v_order.user_id, v_order.cart_id);
+    if v_ordered is not null then
+      perform interlock.raise_error('CART_ALREADY_ORDERED', v_ordered);
+    end if;
   end if;
 
   perform interlock.take_customer_limits(
@@ -6210,6 +6218,8 @@ comment on function interlock.find_detail_problems is
   'What is wrong with the details of an order, all of it; an empty list if nothing is.';
 comment on function interlock.find_line_problems is
   'What is wrong with the lines of an order that a call names, all of it; an empty list if nothing is.';
+comment on function interlock.find_ordered_cart is
+  'The live order of a cart, as an error shows it: one that was not cancelled, has not expired and was not refunded.';
 comment on function interlock.forget_order_details is
   'Trigger: where an order loses its buyer, their address and contact go, with all that they ever were, and the mails about it.';
 comment on function interlock.fulfill_order is
@@ -6282,8 +6292,6 @@ comment on function interlock.refund_order is
   'What public.refund_order does, with its owner''s rights.';
 comment on function interlock.refund_order_lines is
   'What public.refund_order_lines does, with its owner''s rights: so many units of lines of an order, and its shipping, are taken off it.';
-comment on function interlock.refuse_ordered_cart is
-  'Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.';
 comment on function interlock.release_cart is
   'What public.release_cart does, with its owner''s rights.';
 comment on function interlock.reopen_order is

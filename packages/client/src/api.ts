@@ -2045,7 +2045,7 @@ export interface components {
             details: null;
             /**
              * @description What to do next.
-             * @example Call interlock.serve_shops() in the SQL editor first: docs/many-shops.md.
+             * @example Let it serve many with serve_shops, in the SQL editor: docs/many-shops.md.
              */
             hint: string | null;
             /** @constant */

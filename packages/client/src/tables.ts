@@ -5385,6 +5385,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "find_ordered_cart": {
+        Args: { "p_cart_id": string; "p_user_id": string };
+        Returns: Json;
+      };
       "find_packing_line": {
         Args: { "p_progress_id": string };
         Returns: {
@@ -7315,10 +7319,6 @@ export type Database = {
           >;
           "p_register_id": string;
         };
-        Returns: undefined;
-      };
-      "refuse_ordered_cart": {
-        Args: { "p_cart_id": string; "p_user_id": string };
         Returns: undefined;
       };
       "refuse_pack": {

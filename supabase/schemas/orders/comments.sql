@@ -35,6 +35,8 @@ comment on function interlock.find_detail_problems is
   'What is wrong with the details of an order, all of it; an empty list if nothing is.';
 comment on function interlock.find_line_problems is
   'What is wrong with the lines of an order that a call names, all of it; an empty list if nothing is.';
+comment on function interlock.find_ordered_cart is
+  'The live order of a cart, as an error shows it: one that was not cancelled, has not expired and was not refunded.';
 comment on function interlock.forget_order_details is
   'Trigger: where an order loses its buyer, their address and contact go, with all that they ever were, and the mails about it.';
 comment on function interlock.fulfill_order is
@@ -107,8 +109,6 @@ comment on function interlock.refund_order is
   'What public.refund_order does, with its owner''s rights.';
 comment on function interlock.refund_order_lines is
   'What public.refund_order_lines does, with its owner''s rights: so many units of lines of an order, and its shipping, are taken off it.';
-comment on function interlock.refuse_ordered_cart is
-  'Refuse a cart that has a live order: one that was not cancelled, has not expired and was not refunded.';
 comment on function interlock.release_cart is
   'What public.release_cart does, with its owner''s rights.';
 comment on function interlock.reopen_order is

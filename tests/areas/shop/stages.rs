@@ -165,6 +165,10 @@ const BUY_Q_CASH: &str = r#"select public.checkout('[{"product_id": "{q}", "quan
 const BUY_CART_OTHER_KEY: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]',
     p_cart_id => '{c}', p_payment_method => 'wallet', p_idempotency_key => 'another tab')"#;
 
+/// Refused for its price, unless the cart is ordered or the key has an answer.
+const BUY_CART_FOR_ONE: &str = r#"select public.checkout('[{"product_id": "{p}", "quantity": 1}]',
+    p_cart_id => '{c}', p_payment_method => 'wallet', p_idempotency_key => 'click', p_expected_total => 1)"#;
+
 const BUY_CART_OF_Q: &str =
     r#"select public.checkout('[{"product_id": "{q}", "quantity": 1}]', p_cart_id => '{c}')"#;
 
@@ -480,6 +484,11 @@ pub(crate) const STAGES: &[Stage] = &[
             user("u", "u buys the cart", BUY_CART),
             user("u", "u buys the cart under another key", BUY_CART_OTHER_KEY),
             user("u", "u buys the cart with q in it", BUY_CART_OF_Q),
+            user(
+                "u",
+                "u buys the cart under the same key for another price",
+                BUY_CART_FOR_ONE,
+            ),
             user("u", "u buys p from the wallet", BUY_P_WALLET),
             user("u", "u buys p for what was shown", BUY_P_FOR_700),
             shop("the shop changes the price of p", PRICE_OF_P_CHANGES),

@@ -192,7 +192,7 @@ fn place(lines: &[&str]) -> Option<String> {
     let locks = statement.contains("for no key update") || statement.contains("for update");
     let verb = match word {
         "select" | "perform" | "with" if locks => "lock",
-        "select" | "if" => "look at",
+        "select" | "if" | "return" => "look at",
         "with" | "update" => "update",
         "insert" => "insert",
         "delete" => "delete",
@@ -241,6 +241,10 @@ mod tests {
     set balance = 0;
   end if;
   perform interlock.lock_stock(v_ids);
+  return (
+    select max(r.id)
+    from interlock.promo_redemptions r
+  );
 end
 ";
         let (stepped, count) = step("pay", function);
@@ -256,10 +260,11 @@ end
             [
                 "pay/look at products",
                 "pay/lock orders",
-                "pay/update wallets"
+                "pay/update wallets",
+                "pay/look at promo_redemptions"
             ]
         );
-        assert_eq!(count, 3);
+        assert_eq!(count, 4);
         let rest: Vec<&str> = stepped
             .lines()
             .filter(|line| !line.contains("prove."))

@@ -18,7 +18,7 @@ super::codes! {
 
     OneShop 409 Final "ONE_SHOP"
         "This installation serves one shop."
-        "Call interlock.serve_shops() in the SQL editor first: docs/many-shops.md."
+        "Let it serve many with serve_shops, in the SQL editor: docs/many-shops.md."
         Null;
 
     ShopHandleTaken 409 Final "SHOP_HANDLE_TAKEN"

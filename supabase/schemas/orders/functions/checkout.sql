@@ -99,6 +99,7 @@ declare
   -- The units that count against a limit.
   v_counted int;
   v_refusal text;
+  v_ordered jsonb;
   v_wallet interlock.wallets;
   v_promo_id uuid;
   v_discounts bigint[];
@@ -199,11 +200,15 @@ begin
   end;
 
   if v_refusal is not null then
+    -- The cart before the key: a twin that commits between the two looks has left its answer.
+    v_ordered := interlock.find_ordered_cart(v_user_id, p_cart_id);
     v_answer := interlock.find_idempotent('checkout', p_idempotency_key, v_request);
     if v_answer is not null then
       return v_answer::json;
     end if;
-    perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+    if v_ordered is not null then
+      perform interlock.raise_error('CART_ALREADY_ORDERED', v_ordered);
+    end if;
     perform interlock.raise_error(v_refusal, case v_refusal
       when 'PAYMENT_METHOD_NOT_ALLOWED' then jsonb_build_object(
         'payment_method', case
@@ -278,7 +283,10 @@ begin
   -- A cart that its buyer has named becomes one order, under whatever keys it is sent.
   if p_cart_id is not null then
     perform interlock.lock_cart(v_user_id, p_cart_id);
-    perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+    v_ordered := interlock.find_ordered_cart(v_user_id, p_cart_id);
+    if v_ordered is not null then
+      perform interlock.raise_error('CART_ALREADY_ORDERED', v_ordered);
+    end if;
   end if;
 
   -- What the customer has reserved is theirs to buy; the rest comes from the stock. What has ended meanwhile is in the stock.

@@ -62,6 +62,7 @@ declare
   v_request text;
   v_key_lifetime interval;
   v_stored text;
+  v_ordered jsonb;
   v_taken boolean;
   v_balance int;
   v_owed boolean;
@@ -175,7 +176,10 @@ begin
   end if;
   if p_cart_id is not null then
     perform interlock.lock_cart(v_user_id, p_cart_id);
-    perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
+    v_ordered := interlock.find_ordered_cart(v_user_id, p_cart_id);
+    if v_ordered is not null then
+      perform interlock.raise_error('CART_ALREADY_ORDERED', v_ordered);
+    end if;
   end if;
   if num_nonnulls(v_max_orders, v_max_units) > 0 then
     v_counted := v_quantity;

@@ -16,6 +16,7 @@ set search_path = ''
 as $$
 declare
   v_order interlock.orders;
+  v_ordered jsonb;
 begin
   select o.* into v_order from interlock.orders o where o.id = p_order_id;
   if v_order.user_id is null then
@@ -24,7 +25,10 @@ begin
 
   if v_order.cart_id is not null then
     perform interlock.lock_cart(v_order.user_id, v_order.cart_id);
-    perform interlock.refuse_ordered_cart(v_order.user_id, v_order.cart_id);
+    v_ordered := interlock.find_ordered_cart(v_order.user_id, v_order.cart_id);
+    if v_ordered is not null then
+      perform interlock.raise_error('CART_ALREADY_ORDERED', v_ordered);
+    end if;
   end if;
 
   perform interlock.take_customer_limits(

@@ -63,11 +63,26 @@ pub(crate) const INTERLEAVED: &[Mutant] = &[
             "if v_answer is not null then
       return v_answer::json;
     end if;
-    perform interlock.refuse_ordered_cart(v_user_id, p_cart_id);
-    perform interlock.raise_error(v_refusal,",
-            "perform interlock.raise_error(v_refusal,",
+    if v_ordered is not null then",
+            "if v_ordered is not null then",
         )],
         stage: "one p and one q",
+    },
+    Mutant {
+        name: "checkout: who is to be refused looks for the cart's order after the answer of a twin",
+        changes: &[(
+            "checkout",
+            "    if v_ordered is not null then
+      perform interlock.raise_error('CART_ALREADY_ORDERED', v_ordered);
+    end if;
+    perform interlock.raise_error(v_refusal,",
+            "    v_ordered := interlock.find_ordered_cart(v_user_id, p_cart_id);
+    if v_ordered is not null then
+      perform interlock.raise_error('CART_ALREADY_ORDERED', v_ordered);
+    end if;
+    perform interlock.raise_error(v_refusal,",
+        )],
+        stage: "a cart of u, with money for it once",
     },
     Mutant {
         name: "lock_slots: passes over slots that somebody is using",
