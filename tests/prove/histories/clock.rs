@@ -31,15 +31,20 @@ impl HeldClock {
         db.batch_execute(&format!(
             "begin; {keep}
              revoke all on function interlock.clock_before_proof() from public, anon, authenticated, service_role;
-             create table interlock.proof_clock (at timestamptz not null);
-             revoke all on table interlock.proof_clock from public, anon, authenticated, service_role;
-             -- Where there are many shops, functions have their owner's rights.
+             -- In a schema of its own: what lies in ours has the shop key where there are many shops.
+             create schema proof_clock;
+             create table proof_clock.clock (at timestamptz not null);
+             revoke all on table proof_clock.clock from public, anon, authenticated, service_role;
+             -- And functions have their owner's rights there.
              do $do$ begin
-               if interlock.serves_shops() then grant select on interlock.proof_clock to interlock_owner; end if;
+               if interlock.serves_shops() then
+                 grant usage on schema proof_clock to interlock_owner;
+                 grant select on proof_clock.clock to interlock_owner;
+               end if;
              end $do$;
-             insert into interlock.proof_clock values ('2001-01-01 00:00:00+00');
+             insert into proof_clock.clock values ('2001-01-01 00:00:00+00');
              create or replace function interlock.clock() returns timestamptz language sql stable
-             set search_path = '' as $$ select at from interlock.proof_clock $$;
+             set search_path = '' as $$ select at from proof_clock.clock $$;
              commit"
         ))
         .await
@@ -50,7 +55,7 @@ impl HeldClock {
     /// Moves it. Nothing may be under way.
     pub(crate) async fn set(&self, db: &Client, to: Moment) -> Result<()> {
         db.batch_execute(&format!(
-            "update interlock.proof_clock
+            "update proof_clock.clock
              set at = timestamptz '2001-01-01 00:00:00+00' + interval '{to} seconds'"
         ))
         .await
@@ -78,7 +83,7 @@ async fn mend(db: &Client) -> Result<()> {
             .replace("TO", "clock");
         db.batch_execute(&format!(
             "begin; {back} drop function interlock.clock_before_proof();
-             drop table interlock.proof_clock; commit"
+             drop schema proof_clock cascade; commit"
         ))
         .await
         .context("the clock cannot be put back")?;

@@ -16,6 +16,7 @@ mod clock;
 #[cfg(test)]
 pub(crate) mod mutants;
 mod rounds;
+mod route;
 mod session;
 mod shrink;
 #[cfg(test)]
@@ -25,13 +26,16 @@ mod world;
 #[cfg(test)]
 pub(crate) use mutants::Mutant;
 
+pub(crate) use route::{NOT_MOVED, Route};
 pub(crate) use session::{Reader, Request};
 pub(crate) use world::{AnyWorld, Kind, Played, World, array, new_users, pick, present};
 
+use crate::harness::stack::Stack;
 use crate::prove::Search;
 use crate::prove::report::{Section, progress};
 use anyhow::Result;
 use rounds::Player;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// How often a person is told how far it has come.
@@ -47,6 +51,26 @@ pub(crate) async fn run(search: &Search) -> Result<Section> {
     played?;
     figures.tell(&mut section);
     Ok(section)
+}
+
+/// So many rounds in a shop that is moved between two databases in each of their turns.
+pub(crate) async fn moving(
+    stack: &'static Stack,
+    route: Arc<Route>,
+    seed: u64,
+    rounds: u64,
+    section: &mut Section,
+) -> Result<Vec<String>> {
+    let mut player = Player::routed(stack, route, seed).await?;
+    let mut failures = Vec::new();
+    for round in 0..rounds {
+        failures = player.round(round).await?;
+        if !failures.is_empty() {
+            break;
+        }
+    }
+    player.leave().await?.tell(section);
+    Ok(failures)
 }
 
 /// Plays rounds until the time is over or something does not hold.

@@ -3,9 +3,11 @@
 //! Over SQL a call is one message and one transaction, as PostgREST would run it: role, claims, call,
 //! and what it wants in the headers of the answer.
 
+use super::route::Route;
 use crate::harness::calls::details_of;
 use crate::harness::stack::{Stack, user_claims};
 use crate::prove::model::Seen;
+use crate::prove::own_stack::connect;
 use anyhow::{Result, bail};
 use reqwest::RequestBuilder;
 use serde_json::{Map, Value, json};
@@ -65,7 +67,9 @@ pub(crate) struct Session {
     pub(crate) number: usize,
     pub(crate) via: Via,
     stack: &'static Stack,
-    db: Client,
+    /// One for each place that its shop may be at.
+    dbs: Vec<Client>,
+    route: Option<Arc<Route>>,
     callers: Arc<Callers>,
 }
 
@@ -76,13 +80,36 @@ impl Session {
     /// Connects. What is checked here is who sees what when, not what survives a crash, so nobody waits
     /// for the disk.
     pub(crate) async fn new(stack: &'static Stack, number: usize, via: Via) -> Result<Self> {
-        let db = stack.connect().await;
-        db.batch_execute("set synchronous_commit = off").await?;
+        Self::of(stack, vec![stack.connect().await], None, number, via).await
+    }
+
+    /// The same over SQL, in a shop that is moved.
+    pub(crate) async fn routed(
+        stack: &'static Stack,
+        route: &Arc<Route>,
+        number: usize,
+    ) -> Result<Self> {
+        let [first, second] = &route.urls;
+        let dbs = vec![connect(first).await?, connect(second).await?];
+        Self::of(stack, dbs, Some(Arc::clone(route)), number, Via::Sql).await
+    }
+
+    async fn of(
+        stack: &'static Stack,
+        dbs: Vec<Client>,
+        route: Option<Arc<Route>>,
+        number: usize,
+        via: Via,
+    ) -> Result<Self> {
+        for db in &dbs {
+            db.batch_execute("set synchronous_commit = off").await?;
+        }
         Ok(Session {
             number,
             via,
             stack,
-            db,
+            dbs,
+            route,
             callers: Arc::default(),
         })
     }
@@ -95,7 +122,18 @@ impl Session {
     /// Makes a call: how it went out, and what was seen; nothing if the answer never came.
     pub(crate) async fn send(&self, request: Request) -> Result<(&'static str, Option<Seen>)> {
         match request {
-            Request::Own(statement) => Ok(("sql", Some(self.sql(&statement).await?))),
+            Request::Own(statement) => {
+                let statement = match self.route.as_deref() {
+                    // What the shop does itself is let in as requests are. This gives no row.
+                    Some(Route { shop, .. }) => {
+                        format!(
+                            "do $$ begin perform interlock.find_shop('{shop}'); end $$; {statement}"
+                        )
+                    }
+                    None => statement,
+                };
+                Ok(("sql", Some(self.sql(&statement).await?)))
+            }
             Request::Read {
                 reader,
                 path,
@@ -141,7 +179,22 @@ impl Session {
     }
 
     async fn sql(&self, statement: &str) -> Result<Seen> {
-        let messages = match self.db.simple_query(statement).await {
+        let Some(route) = &self.route else {
+            return self.sql_at(&self.dbs[0], statement).await;
+        };
+        let arrivals = route.arrivals();
+        let db = &self.dbs[Route::place(arrivals)];
+        match self.sql_at(db, statement).await? {
+            Seen::Refused { code, .. } if code == "SHOP_MOVING" => {
+                route.arrives(arrivals).await?;
+                Ok(Seen::Transient)
+            }
+            seen => Ok(seen),
+        }
+    }
+
+    async fn sql_at(&self, db: &Client, statement: &str) -> Result<Seen> {
+        let messages = match db.simple_query(statement).await {
             Ok(messages) => messages,
             Err(error) => {
                 let Some(error) = error.as_db_error() else {
@@ -272,8 +325,12 @@ impl Session {
             }
             Reader::Shop => ("service_role", json!({ "role": "service_role" })),
         };
+        let shop = self.route.as_ref().map_or_else(String::new, |route| {
+            let shop = route.shop;
+            format!(r#", set_config('request.headers', '{{"x-shop": "{shop}"}}', true)"#)
+        });
         format!(
-            "select set_config('role', '{role}', true), set_config('request.jwt.claims', '{claims}', true);"
+            "select set_config('role', '{role}', true), set_config('request.jwt.claims', '{claims}', true){shop};"
         )
     }
 

@@ -32,7 +32,7 @@ const SESSIONS: i64 = 20;
 const TOLD: usize = 8;
 
 /// Runs the section.
-pub(crate) async fn run(_search: &Search) -> Result<Section> {
+pub(crate) async fn run(search: &Search) -> Result<Section> {
     let mut section = Section::new("scale");
     let Some(program) = own_stack::program() else {
         let why = "everything: only on a stack that `npm run prove` starts";
@@ -41,7 +41,7 @@ pub(crate) async fn run(_search: &Search) -> Result<Section> {
     };
     replicas::prove(&program, &mut section).await?;
     through_pgbouncer(&program, &mut section).await?;
-    shops::on_two_servers(&program, &mut section).await?;
+    shops::on_two_servers(&program, search, &mut section).await?;
     let more = section.failures.len().saturating_sub(TOLD);
     section.failures.truncate(TOLD);
     if more > 0 {

@@ -106,11 +106,34 @@ enum Try {
     Wrong(String),
 }
 
+/// To the two databases. One that was lost is looked for again.
+struct Ways<'a> {
+    urls: &'a [String; 2],
+    open: [Option<Client>; 2],
+}
+
+impl Ways<'_> {
+    async fn to(&mut self, place: usize) -> Result<&Client> {
+        let way = self.open[place].take().filter(|way| !way.is_closed());
+        let way = match way {
+            Some(way) => way,
+            None => connect(&self.urls[place]).await?,
+        };
+        Ok(self.open[place].insert(way))
+    }
+}
+
 impl Market {
+    fn ways(&self) -> Ways<'_> {
+        Ways {
+            urls: &self.urls,
+            open: [None, None],
+        }
+    }
+
     /// Buys one in shop after shop until it is closing time.
     pub(super) async fn shop_around(&self, buyer: usize, seen: &Seen) -> Result<()> {
-        let (first, second) = tokio::try_join!(connect(&self.urls[0]), connect(&self.urls[1]))?;
-        let ways = [first, second];
+        let mut ways = self.ways();
         let is_slow = buyer.is_multiple_of(2);
         while !seen.closed.load(Ordering::Relaxed) {
             let shop = self.shops[rand::random_range(0..self.shops.len())];
@@ -126,13 +149,13 @@ impl Market {
                 key: Uuid::new_v4().to_string(),
                 order: String::new(),
             };
-            let Some(order) = self.insist(&ways, &told, is_slow, seen).await? else {
+            let Some(order) = self.insist(&mut ways, &told, is_slow, seen).await? else {
                 continue;
             };
             told.order.clone_from(&order);
             seen.tell(told.clone());
             if rand::random_ratio(1, 5) {
-                self.same_again(&ways, &told, seen).await?;
+                self.same_again(&mut ways, &told, seen).await?;
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -141,11 +164,10 @@ impl Market {
 
     /// Everything that was answered is answered again, wherever the shop is by now, and each shop sells. What does not hold.
     pub(super) async fn ask_again(&self, seen: &Seen) -> Result<Vec<String>> {
-        let (first, second) = tokio::try_join!(connect(&self.urls[0]), connect(&self.urls[1]))?;
-        let ways = [first, second];
+        let mut ways = self.ways();
         let again = Seen::default();
         for told in seen.orders() {
-            self.same_again(&ways, &told, &again).await?;
+            self.same_again(&mut ways, &told, &again).await?;
         }
         for shop in &self.shops {
             let new = Told {
@@ -155,14 +177,14 @@ impl Market {
                 key: Uuid::new_v4().to_string(),
                 order: String::new(),
             };
-            if self.insist(&ways, &new, false, &again).await?.is_none() {
+            if self.insist(&mut ways, &new, false, &again).await?.is_none() {
                 again.fail(format!("shop {shop} sells nothing any more"));
             }
         }
         Ok(again.failures())
     }
 
-    async fn same_again(&self, ways: &[Client; 2], told: &Told, seen: &Seen) -> Result<()> {
+    async fn same_again(&self, ways: &mut Ways<'_>, told: &Told, seen: &Seen) -> Result<()> {
         let again = self.insist(ways, told, false, seen).await?;
         if again.as_ref() != Some(&told.order) {
             seen.fail(format!(
@@ -175,7 +197,7 @@ impl Market {
     /// Tries until there is an order, or nothing to be sold.
     async fn insist(
         &self,
-        ways: &[Client; 2],
+        ways: &mut Ways<'_>,
         wish: &Told,
         is_slow: bool,
         seen: &Seen,
@@ -183,8 +205,13 @@ impl Market {
         let end = Instant::now() + PATIENCE;
         loop {
             // The router is asked each time.
-            let way = &ways[self.place(wish.shop)];
-            match self.try_once(way, wish, is_slow).await? {
+            let way = ways.to(self.place(wish.shop)).await;
+            let tried = match way {
+                Ok(way) => self.try_once(way, wish, is_slow).await,
+                Err(_) if self.struck => Try::Again("nobody there".to_owned()),
+                Err(error) => return Err(error),
+            };
+            match tried {
                 Try::Order(order) => {
                     seen.answer("with an order");
                     return Ok(Some(order));
@@ -207,22 +234,26 @@ impl Market {
     }
 
     /// One transaction, as the API makes it of a request.
-    async fn try_once(&self, way: &Client, wish: &Told, is_slow: bool) -> Result<Try> {
-        way.batch_execute("begin").await?;
-        match self.checkout(way, wish).await {
-            Ok(order) => {
-                if is_slow {
-                    let wait = Duration::from_millis(rand::random_range(SLOW));
-                    tokio::time::sleep(wait).await;
-                }
-                way.batch_execute("commit").await?;
-                Ok(Try::Order(order))
-            }
-            Err(error) => {
-                way.batch_execute("rollback").await?;
-                Ok(judge(&error))
-            }
+    async fn try_once(&self, way: &Client, wish: &Told, is_slow: bool) -> Try {
+        let error = match self.transaction(way, wish, is_slow).await {
+            Ok(order) => return Try::Order(order),
+            Err(error) => error,
+        };
+        match way.batch_execute("rollback").await {
+            Err(_) if self.struck => Try::Again("lost".to_owned()),
+            _ => judge(&error),
         }
+    }
+
+    async fn transaction(&self, way: &Client, wish: &Told, is_slow: bool) -> Result<String, Error> {
+        way.batch_execute("begin").await?;
+        let order = self.checkout(way, wish).await?;
+        if is_slow {
+            let wait = Duration::from_millis(rand::random_range(SLOW));
+            tokio::time::sleep(wait).await;
+        }
+        way.batch_execute("commit").await?;
+        Ok(order)
     }
 
     async fn checkout(&self, way: &Client, wish: &Told) -> Result<String, Error> {

@@ -34,7 +34,7 @@ pub(super) async fn hold(market: &Market, told: &[Told]) -> Result<Vec<String>> 
     Ok(failures)
 }
 
-/// A database has rows of the shops that are there, and of no other.
+/// A database has rows of those of the market's shops that are there, and of no other of them.
 async fn strangers(db: &Client, market: &Market, place: usize) -> Result<Vec<String>> {
     let query = "select k.name::text from interlock.keyed_tables() k where not k.is_part";
     let tables = db.query(query, &[]).await?;
@@ -46,12 +46,9 @@ async fn strangers(db: &Client, market: &Market, place: usize) -> Result<Vec<Str
     selects.push("select 'interlock.shops', s.id from interlock.shops s".to_owned());
     let rows = db.query(&selects.join(" union all "), &[]).await?;
     let found: BTreeSet<(String, i32)> = rows.iter().map(|r| (r.get(0), r.get(1))).collect();
-    // Of an earlier storm there may be others.
-    let ours = market.shops.first().copied().unwrap_or_default()..;
     Ok(found
         .into_iter()
-        .filter(|(_, shop)| ours.contains(shop))
-        .filter(|(_, shop)| !market.shops.contains(shop) || market.place(*shop) != place)
+        .filter(|(_, shop)| market.shops.contains(shop) && market.place(*shop) != place)
         .map(|(table, shop)| format!("{table} of database {place} has rows of shop {shop}"))
         .collect())
 }

@@ -17,6 +17,8 @@ pub(super) struct Market {
     pub(super) shops: Vec<i32>,
     pub(super) people: Vec<Uuid>,
     pub(super) products: [Uuid; 3],
+    /// Whether a server may be lost, which whoever buys then has to live with.
+    pub(super) struck: bool,
     /// At which of the databases each shop is.
     router: Mutex<BTreeMap<i32, usize>>,
 }
@@ -30,6 +32,7 @@ impl Market {
             shops: ids.clone().collect(),
             people: (0..people).map(|_| Uuid::new_v4()).collect(),
             products: STOCK.map(|_| Uuid::new_v4()),
+            struck: false,
             router: Mutex::new(ids.map(|shop| (shop, at(shop))).collect()),
         };
         for (place, url) in market.urls.iter().enumerate() {

@@ -5,10 +5,12 @@
 
 mod buyers;
 mod checks;
+mod histories;
 mod limits;
 mod market;
 mod mutants;
 mod places;
+mod struck;
 
 use crate::prove::Search;
 use crate::prove::own_stack;
@@ -51,7 +53,7 @@ enum Mover {
 }
 
 /// Runs the section, on two databases of the stack's server.
-pub(crate) async fn run(_search: &Search) -> Result<Section> {
+pub(crate) async fn run(search: &Search) -> Result<Section> {
     let mut section = Section::new("shops");
     let admin = std::env::var("INTERLOCK_ADMIN_DB_URL");
     let (Some(program), Ok(admin)) = (own_stack::program(), admin) else {
@@ -60,21 +62,30 @@ pub(crate) async fn run(_search: &Search) -> Result<Section> {
         return Ok(section);
     };
     let places = Places::of_one_server(&program, &admin).await?;
-    let outcome = prove(&places, &program, &mut section).await;
+    let outcome = prove(&places, &program, search, &mut section).await;
     places.close().await?;
     outcome?;
     Ok(section)
 }
 
 /// The same on two servers.
-pub(crate) async fn on_two_servers(program: &Path, section: &mut Section) -> Result<()> {
+pub(crate) async fn on_two_servers(
+    program: &Path,
+    search: &Search,
+    section: &mut Section,
+) -> Result<()> {
     let places = Places::of_two_servers(program).await?;
-    let outcome = prove(&places, program, section).await;
+    let outcome = prove(&places, program, search, section).await;
     places.close().await?;
     outcome
 }
 
-async fn prove(places: &Places, program: &Path, section: &mut Section) -> Result<()> {
+async fn prove(
+    places: &Places,
+    program: &Path,
+    search: &Search,
+    section: &mut Section,
+) -> Result<()> {
     progress("shops", "two databases that serve many shops");
     let failures = storm(places, program, 2, Mover::Library, section).await?;
     let more = failures.len().saturating_sub(TOLD);
@@ -84,6 +95,13 @@ async fn prove(places: &Places, program: &Path, section: &mut Section) -> Result
     }
     progress("shops", "shops were moved in a storm");
     section.failures.extend(limits::hold(places).await?);
+    let failures = histories::hold(places, search, section).await?;
+    section.failures.extend(failures);
+    if places.are_two_servers() {
+        progress("shops", "servers are killed while shops are moved");
+        let failures = struck::hold(places, section).await?;
+        section.failures.extend(failures.into_iter().take(TOLD));
+    }
     let mut found = 0;
     for mutant in MUTANTS {
         match notice(places, program, mutant).await? {
@@ -201,7 +219,7 @@ async fn move_one(market: &Market, program: &Path, mover: Mover, shop: i32) -> R
             command(program, &["--shop", &number, "--from", from, "--forget"]).await?;
         }
         _ => {
-            forget(shop, from, &tell).await?;
+            forget(shop, from, None, &tell).await?;
         }
     }
     Ok(refused)

@@ -39,7 +39,7 @@ impl Places {
     }
 
     pub(crate) async fn of_two_servers(program: &Path) -> Result<Self> {
-        let options = ["--api-port=0", "--db-port=0"].map(Into::into);
+        let options = ["--api-port=0", "--db-port=0", "--restart"].map(Into::into);
         let (first, second) = tokio::try_join!(
             OwnStack::start(program, "shops-stack-a", &options, &[]),
             OwnStack::start(program, "shops-stack-b", &options, &[])
@@ -57,6 +57,15 @@ impl Places {
             admin: None,
             stacks: vec![first, second],
         })
+    }
+
+    pub(crate) fn are_two_servers(&self) -> bool {
+        !self.stacks.is_empty()
+    }
+
+    /// Ends one of two servers as a crash would. It comes back.
+    pub(crate) fn kill(&self, place: usize) -> Result<()> {
+        self.stacks[place].kill("postgres")
     }
 
     pub(crate) async fn close(&self) -> Result<()> {
