@@ -3,7 +3,7 @@
 begin;
 create extension if not exists pgtap with schema extensions;
 set local search_path = public, extensions;
-select plan(79);
+select plan(83);
 
 create function pg_temp.id(p_name text)
 returns uuid
@@ -120,6 +120,58 @@ select pg_temp.id('session of ' || w), pg_temp.id('tea'), 1, pg_temp.id(w), now(
 insert into interlock.packing_scans (picking_session_id, product_id, action, quantity, actor)
 select pg_temp.id('session of ' || w), pg_temp.id('tea'), 'pick', 1, pg_temp.id(w) from unnest(array['ann', 'bob']) w;
 
+-- At a till: a shift, money put in, a sale that was approved and voided, an approval, a parked sale, points given to somebody.
+insert into interlock.registers (id, location_id, name, currency)
+select pg_temp.id('till of ' || w), pg_temp.id('store'), 'till of ' || w, 'EUR' from unnest(array['ann', 'bob']) w;
+insert into interlock.shifts (id, register_id, opened_by, opening_cash, closed_at, closed_by, counted_cash, expected_cash, report)
+select pg_temp.id('shift of ' || w), pg_temp.id('till of ' || w), pg_temp.id(w), 0, now(), pg_temp.id(w), 0, 0, '{}' from unnest(array['ann', 'bob']) w;
+insert into interlock.cash_movements (shift_id, kind, amount, reason, actor)
+select pg_temp.id('shift of ' || w), 'paid_in', 100, 'Change', pg_temp.id(w) from unnest(array['ann', 'bob']) w;
+insert into interlock.sales (
+  id, register_id, shift_id, location_id, receipt_number, status, currency, subtotal, discount, tax, tax_included, total, cashier, approved_by,
+  needs_review, voided_at, voided_by, void_reason
+)
+select
+  pg_temp.id('sale of ' || w), pg_temp.id('till of ' || w), pg_temp.id('shift of ' || w), pg_temp.id('store'), 1, 'voided', 'EUR', 0, 0, 0, 0, 0,
+  pg_temp.id(w), pg_temp.id(w), '[]', now(), pg_temp.id(w), 'Wrong'
+from unnest(array['ann', 'bob']) w;
+insert into interlock.sale_approvals (register_id, actions, reason, approved_by, expires_at)
+select pg_temp.id('till of ' || w), array['void'], 'Wrong', pg_temp.id(w), now() from unnest(array['ann', 'bob']) w;
+insert into interlock.parked_sales (location_id, register_id, name, lines, hold, parked_by)
+select pg_temp.id('store'), pg_temp.id('till of ' || w), 'tap ' || w, '[]', false, pg_temp.id(w) from unnest(array['ann', 'bob']) w;
+insert into interlock.customers (id, name, user_id)
+select pg_temp.id('customer ' || w), 'tap ' || w, case w when 'cleo' then null else pg_temp.id(w) end from unnest(array['ann', 'bob', 'cleo']) w;
+insert into interlock.points_movements (customer_id, kind, points, balance_after, actor)
+select pg_temp.id('customer cleo'), 'adjusted', 1, 1, pg_temp.id(w) from unnest(array['ann', 'bob']) w;
+
+-- Orders handed from one to another: two that were taken over, and one that waits.
+insert into interlock.order_transfers (from_user_id, to_user_id, actor, moved_at)
+select pg_temp.id(w), null::uuid, null::uuid, now() from unnest(array['ann', 'bob']) w
+union all select null, pg_temp.id(w), pg_temp.id(w), now() from unnest(array['ann', 'bob']) w
+union all select pg_temp.id(w), null, null, null from unnest(array['ann', 'bob']) w;
+
+-- What an audit found: decided by each, and about the open orders of each.
+insert into interlock.inventory_audits (
+  whole, started_at, ended_at, transaction_id, oldest_transaction, next_transaction, last_movement, products, orders, new_findings, closed_findings,
+  open_findings, open_units
+)
+values (true, now(), now(), '1', '1', '1', 0, 0, 0, 4, 0, 2, 0);
+insert into interlock.inventory_findings (
+  kind, subject_id, expected, found, cause, status, first_audit, last_audit, found_at, decided_at, reason, decided_by, actor
+)
+select f.*
+from (select max(a.id) as id from interlock.inventory_audits a) a, unnest(array['ann', 'bob']) w, lateral (values
+  ('totals', pg_temp.id('sale of ' || w), 1, 2, 'tap', 'accepted', a.id, a.id, now(), now(), 'Known', 'tap ' || w, pg_temp.id(w)),
+  ('open_orders', pg_temp.id(w), 1, 2, 'tap', 'open', a.id, a.id, now(), null, null, null, null)
+) as f;
+
+-- Mail that comes back, of her account and of what an order of hers says.
+insert into interlock.order_details (order_id, contact)
+select pg_temp.order(o), jsonb_build_object('email', 'Tap-' || o || '@example.com') from unnest(array['paid', 'bobs']) o
+on conflict on constraint order_details_pkey do update set contact = excluded.contact;
+insert into interlock.mail_suppressions (email, reason)
+select 'tap-' || n || '@example.com', 'bounced' from unnest(array['ann', 'bob', 'paid', 'bobs']) n;
+
 -- What stands in the way ------------------------------------------------------
 
 select is(pg_temp.call('ann', $$public.erase_user('{ann}')$$) ->> 'state', '42501', 'nobody erases but the shop');
@@ -233,9 +285,29 @@ select set_has(
     ('stock_movements.actor'), ('promo_redemptions.user_id'), ('wallet_top_ups.user_id'), ('promo_user_uses.user_id'), ('promo_codes.user_id'),
     ('idempotency_keys.user_id'), ('product_codes.replaced_actor'), ('drivers.user_id'), ('batches.driver_id'), ('batch_events.driver_id'),
     ('order_detail_changes.actor'), ('stock_transfers.actor'), ('packing_scans.actor'), ('picking_sessions.created_by'),
-    ('picking_session_items.picker_id'), ('picking_session_orders.closed_by')
+    ('picking_session_items.picker_id'), ('picking_session_orders.closed_by'), ('shifts.opened_by'), ('shifts.closed_by'), ('cash_movements.actor'),
+    ('sales.cashier'), ('sales.approved_by'), ('sales.voided_by'), ('sale_approvals.approved_by'), ('parked_sales.parked_by'), ('customers.user_id'),
+    ('points_movements.actor'), ('order_transfers.from_user_id'), ('order_transfers.to_user_id'), ('order_transfers.actor'),
+    ('inventory_findings.actor'), ('inventory_findings.subject_id')
   $$,
   'his is wherever it was'
+);
+select is(
+  (select array_agg(decided_by::text order by decided_by) from interlock.inventory_findings where cause = 'tap' and status = 'accepted'),
+  array['tap bob', null], 'nor is her name with what she decided'
+);
+select is(
+  (select count(distinct f.subject_id) from interlock.inventory_findings f
+    where f.cause = 'tap' and f.subject_id in (select user_id from interlock.wallet_movements union all select pg_temp.id('bob'))),
+  2::bigint, 'what was found of her orders is of the id that her ledger is told to be of'
+);
+select is(
+  (select count(*) from interlock.order_transfers where moved_at is null and from_user_id is not null), 1::bigint,
+  'what she would have handed over waits no more, what he would does'
+);
+select is(
+  (select array_agg(email::text order by email) from interlock.mail_suppressions where email like 'tap-%'),
+  array['tap-bob@example.com', 'tap-bobs@example.com'], 'nobody remembers that her mail came back'
 );
 select is(
   (select concat_ws(' ', status, total, user_id) from interlock.orders where id = pg_temp.order('paid')), 'fulfilled 900',

@@ -303,6 +303,7 @@ select set_config('test.order', public.checkout(
 select pg_temp.be_owner(61);
 insert into interlock.drivers (user_id) values ('99000000-0000-4000-8000-000000000003');
 insert into interlock.customers (user_id, name) values ('99000000-0000-4000-8000-000000000003', 'tap Bob');
+insert into interlock.wallets (user_id, balance, currency) values ('99000000-0000-4000-8000-000000000003', 0, 'EUR');
 select pg_temp.be('service_role', null, '61');
 select throws_like(
   $$select public.erase_user('99000000-0000-4000-8000-000000000003')$$, 'USER_HAS_OBLIGATIONS', 'an order that is open in one shop keeps the account'
@@ -332,6 +333,8 @@ select is_empty(
     select 'order' from interlock.orders o where o.user_id = '99000000-0000-4000-8000-000000000003'
     union all
     select 'driver' from interlock.drivers d where d.user_id = '99000000-0000-4000-8000-000000000003'
+    union all
+    select 'wallet' from interlock.wallets w where w.user_id = '99000000-0000-4000-8000-000000000003'
     union all
     select 'customer' from interlock.customers c where c.user_id = '99000000-0000-4000-8000-000000000003' or c.name = 'tap Bob'
     union all

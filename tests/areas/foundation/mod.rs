@@ -1,6 +1,8 @@
 //! What all areas stand on (keys, errors, settings), and where all of them meet.
 
 #[cfg(test)]
+mod erasure_scenes;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod mutants;
@@ -20,7 +22,7 @@ pub(crate) const AREA: Area = Area {
     #[cfg(test)]
     documented: &[],
     #[cfg(test)]
-    scenes: &[scenes::SCENES],
+    scenes: &[erasure_scenes::SCENES, scenes::SCENES],
     #[cfg(test)]
     scene_rows: "",
     #[cfg(test)]

@@ -3,7 +3,8 @@
 --
 -- Callers: interlock.erase_user.
 -- Locks: orders, wallet, driver with their batch and customer, unless they went with the account; proofs of the orders; promo as interlock.end_promo_uses
---   says; codes that they have replaced; their reservation and its stock rows by id; what they have a lease on in picking sessions. Keys that somebody is using are passed over.
+--   says; codes that they have replaced; their reservation and its stock rows by id; what they have a lease on in picking sessions. Keys that somebody is using are passed over, and so
+--   are points that somebody is booking.
 -- Errors: 55P03 and 40P01 are transient.
 create function interlock.erase_user_after(p_user_id uuid, p_order_ids uuid[], p_ledger uuid)
 returns text[]
@@ -55,6 +56,12 @@ begin
   delete from interlock.idempotency_keys
   where ctid = any (array(
     select k.ctid from interlock.idempotency_keys k where k.user_id = p_user_id for update skip locked
+  ));
+
+  -- Points of somebody who is no customer any more. Who holds one deletes it.
+  delete from interlock.points_due
+  where id = any (array(
+    select d.id from interlock.points_due d where d.user_id = p_user_id for update skip locked
   ));
 
   update interlock.wallet_top_ups t set user_id = p_ledger where t.user_id = p_user_id;

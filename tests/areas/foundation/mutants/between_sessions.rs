@@ -90,4 +90,36 @@ pub(crate) const NOTICED_BY: &[(&str, &str)] = &[
         "purge_parts: without `for update skip locked`",
         "history in use is not purged, nor waited for",
     ),
+    (
+        "erase_user: without `perform interlock.lock_promo_attempts(p_user_id)`",
+        "a guess at a promo code meanwhile is erased, too",
+    ),
+    (
+        "erase_user: without `for update`",
+        "nor is it erased, and the shop is told why",
+    ),
+    (
+        "erase_user_after: without `perform interlock.lock_promo_users(array_agg(u.promo_id), array_agg(u.user_id)) from interlock.prom…`",
+        "an erasure locks the uses of promo codes in the order of the codes",
+    ),
+    (
+        "erase_user_after: without `where u.user_id = p_user_id`",
+        "an erasure does not wait for the uses of others",
+    ),
+    (
+        "erase_user_after: without `for no key update`",
+        "an erasure locks the codes that were for them in the order of their ids",
+    ),
+    (
+        "erase_user_after: without `perform 1 from interlock.promo_codes p where p.user_id = p_user_id order by p.id for no key update`",
+        "an erasure locks the codes that were for them in the order of their ids",
+    ),
+    (
+        "erase_user_after: without `for update skip locked` (2)",
+        "an erasure leaves points alone that somebody is booking",
+    ),
+    (
+        "erase_user_after: waits, without `skip locked` (2)",
+        "an erasure leaves points alone that somebody is booking",
+    ),
 ];

@@ -74,4 +74,12 @@ pub(crate) const EXPLAINED: &[(&str, &str)] = &[
         "purge_parts: without `perform set_config('interlock.purging', '', true)`",
         "interlock.purge_history, its only caller, says the same at its end.",
     ),
+    (
+        "erase_user_after: without `update interlock.customers c set user_id = null where c.user_id = p_user_id`",
+        "interlock.erase_user_before has erased that customer, and one that is erased has no account.",
+    ),
+    (
+        "erase_user_after: without `where f.kind = 'open_orders'`",
+        "Nothing else that an audit finds is about a user: it says which findings are meant.",
+    ),
 ];
