@@ -1,9 +1,10 @@
-//! One Postgres and many connections: a pooler in transaction mode before the database; a replica beside it, which takes over. Two, and shops
-//! that move from one to the other.
+//! One Postgres and many connections: a pooler in transaction mode before the database; a replica beside it, which takes over. A long history.
+//! Two, and shops that move from one to the other.
 //!
 //! The stacks are our own, started for it; `INTERLOCK_STACK` names their program, and `cargo xtask prove` sets it.
 
 mod gate;
+mod history;
 mod reader;
 mod replicas;
 mod session;
@@ -41,6 +42,7 @@ pub(crate) async fn run(search: &Search) -> Result<Section> {
     };
     replicas::prove(&program, &mut section).await?;
     through_pgbouncer(&program, &mut section).await?;
+    history::prove(&program, &mut section).await?;
     shops::on_two_servers(&program, search, &mut section).await?;
     let more = section.failures.len().saturating_sub(TOLD);
     section.failures.truncate(TOLD);
