@@ -10,7 +10,6 @@ mod doctor;
 mod import_stock;
 mod jobs;
 mod move_shop;
-mod move_shop_tls;
 mod push;
 mod recorder;
 mod schemas;
