@@ -340,10 +340,10 @@ impl Player {
                         break;
                     }
                     one_call(&session, &counter, &worlds, &mut rng).await?;
-                    let waits = route
-                        .as_ref()
-                        .is_some_and(|route| Some(route.arrivals()) == arrivals);
-                    left = if waits { left } else { left.saturating_sub(1) };
+                    let has_arrived = route.as_ref().map(|route| route.arrivals()) != arrivals;
+                    if has_arrived || route.is_none() {
+                        left = left.saturating_sub(1);
+                    }
                 }
                 if session.via == Via::Sql {
                     busy.fetch_sub(1, Ordering::SeqCst);
