@@ -10,6 +10,7 @@ mod doctor;
 mod import_stock;
 mod jobs;
 mod move_shop;
+mod move_shop_tls;
 mod push;
 mod recorder;
 mod schemas;

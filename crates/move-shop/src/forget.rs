@@ -1,14 +1,16 @@
 //! What a shop has left where it was.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use tokio_postgres::Client;
 
 use crate::session::connect;
 use crate::{MOVER, Tell};
 
-/// Removes the rows of a shop that has gone, and its name; answers how many rows there were.
-pub async fn forget(shop: i32, from: &str, tell: Tell<'_>) -> Result<u64> {
-    let source = connect(from).await?;
+/// Removes the rows of a shop that has gone, and its name; answers how many rows there were. `ca`: as [`crate::Move::ca`].
+pub async fn forget(shop: i32, from: &str, ca: Option<&Path>, tell: Tell<'_>) -> Result<u64> {
+    let source = connect(from, ca).await?;
     source
         .batch_execute("begin; set local lock_timeout = '30s'")
         .await?;

@@ -12,6 +12,7 @@ mod session;
 mod tables;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -32,6 +33,7 @@ pub struct Move {
     shop: i32,
     from: String,
     to: String,
+    ca: Option<PathBuf>,
     again: bool,
     waits: bool,
     patience: Duration,
@@ -58,10 +60,17 @@ impl Move {
             shop,
             from: from.to_owned(),
             to: to.to_owned(),
+            ca: None,
             again: false,
             waits: true,
             patience: PATIENCE,
         }
+    }
+
+    /// The file with the certificates (PEM) of those who vouch for the two databases, without which none is reached over a network.
+    #[must_use]
+    pub fn ca(self, ca: Option<PathBuf>) -> Self {
+        Self { ca, ..self }
     }
 
     /// Also if it is said to be moving: by a try that was killed, and not because it is somewhere else.
@@ -87,8 +96,8 @@ impl Move {
 
     /// Moves it. An error means that it is where it was, as it was, unless it says otherwise. `stop` may end it while that is still so.
     pub async fn run(&self, tell: Tell<'_>, stop: impl Future<Output = ()>) -> Result<Moved> {
-        let source = connect(&self.from).await.context("the source")?;
-        let target = connect(&self.to).await.context("the target")?;
+        let source = self.connect(&self.from).await.context("the source")?;
+        let target = self.connect(&self.to).await.context("the target")?;
         tell("comparing the two databases");
         let tables = tables::same(&source, &target).await?;
         let (handle, state) = self.look(&source).await?;
@@ -127,6 +136,10 @@ impl Move {
             rows,
             refused,
         })
+    }
+
+    async fn connect(&self, url: &str) -> Result<Client> {
+        connect(url, self.ca.as_deref()).await
     }
 
     /// Its handle and its state, which is what the target gets.
@@ -233,7 +246,7 @@ impl Move {
     /// Whether the target has it after all, once the transaction that brought it has ended in one way or the other.
     async fn has_come(&self, error: &tokio_postgres::Error) -> Result<bool> {
         let asked = async {
-            let target = connect(&self.to).await?;
+            let target = self.connect(&self.to).await?;
             target.batch_execute("set lock_timeout = '30s'").await?;
             let query = format!("select pg_advisory_lock({MOVER}, $1)");
             target.execute(&query, &[&self.shop]).await?;
@@ -251,7 +264,7 @@ impl Move {
 
     async fn put_back(&self, state: &str, error: anyhow::Error) -> Result<Moved> {
         let back = async {
-            let source = connect(&self.from).await?;
+            let source = self.connect(&self.from).await?;
             set_state(&source, self.shop, state).await
         };
         match back.await {

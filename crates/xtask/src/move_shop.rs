@@ -1,5 +1,6 @@
 //! `cargo xtask move-shop`: a shop goes from one database to another while it sells.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -21,6 +22,9 @@ pub(crate) struct Args {
     /// The database that it goes to.
     #[arg(long, value_name = "URL", value_parser = database_url, required_unless_present = "forget", conflicts_with = "forget")]
     to: Option<DatabaseUrl>,
+    /// The certificates (PEM) of those who vouch for the databases, where they are reached over a network. Supabase: Database settings, SSL configuration.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Remove what it has left where it was, once it is somewhere else.
     #[arg(long)]
     forget: bool,
@@ -48,7 +52,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 async fn bring(args: &Args, to: &DatabaseUrl) -> Result<()> {
     let begun = Instant::now();
-    let work = Move::new(args.shop, args.from.whole(), to.whole()).again(args.again);
+    let work = Move::new(args.shop, args.from.whole(), to.whole())
+        .again(args.again)
+        .ca(args.ca.clone());
     let stop = async {
         // Where nobody can be heard, nobody is.
         if tokio::signal::ctrl_c().await.is_err() {
@@ -86,7 +92,7 @@ async fn bring(args: &Args, to: &DatabaseUrl) -> Result<()> {
 }
 
 async fn remove(args: &Args) -> Result<()> {
-    let rows = forget(args.shop, args.from.whole(), &tell).await?;
+    let rows = forget(args.shop, args.from.whole(), args.ca.as_deref(), &tell).await?;
     if args.json {
         println!(
             "{}",

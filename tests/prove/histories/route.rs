@@ -76,7 +76,7 @@ impl Route {
     /// Removes what it has left behind, with nothing under way.
     pub(crate) async fn forget(&self) -> Result<()> {
         let left = 1 - Self::place(self.arrivals());
-        forget(self.shop, &self.urls[left], &|_| ()).await?;
+        forget(self.shop, &self.urls[left], None, &|_| ()).await?;
         Ok(())
     }
 

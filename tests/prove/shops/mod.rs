@@ -219,7 +219,7 @@ async fn move_one(market: &Market, program: &Path, mover: Mover, shop: i32) -> R
             command(program, &["--shop", &number, "--from", from, "--forget"]).await?;
         }
         _ => {
-            forget(shop, from, &tell).await?;
+            forget(shop, from, None, &tell).await?;
         }
     }
     Ok(refused)

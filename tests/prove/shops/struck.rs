@@ -103,7 +103,7 @@ async fn strike(places: &Places, market: &Market, shop: i32, end: End, moment: &
     again.run(&|_| (), pending()).await.context("again")?;
     market.route(shop, 1 - at);
     tokio::time::sleep(LATE).await;
-    forget(shop, from, &|_| ()).await?;
+    forget(shop, from, None, &|_| ()).await?;
     Ok(())
 }
 

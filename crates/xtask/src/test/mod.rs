@@ -16,9 +16,11 @@ mod stack;
 mod steps;
 
 use std::collections::BTreeMap;
+use std::env;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum as _;
 
 use self::area::Area;
@@ -51,6 +53,9 @@ pub(crate) struct Args {
 /// What steps share.
 struct Run<'a> {
     repo: &'a Repo,
+    /// This program's own file. Asked for before the first step: a step's build may replace it, and the system then calls the old one
+    /// deleted.
+    program: PathBuf,
     /// Whether the stack has PgBouncer before its database.
     pooled: bool,
     /// Whether what is tested is the second of many shops.
@@ -82,6 +87,7 @@ pub(crate) fn run(repo: &Repo, args: &Args) -> Result<()> {
     let plan = plan(args, area.as_ref())?;
     let mut run = Run {
         repo,
+        program: env::current_exe().context("cannot find this program's own file")?,
         pooled: args.pooled,
         shops: args.shops,
         area,

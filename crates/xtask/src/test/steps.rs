@@ -343,7 +343,7 @@ fn names(built: &[build::Built]) -> String {
 
 /// In a process of its own, so that its output is read like that of every other step.
 fn lint(run: &mut Run) -> Result<Counts> {
-    let mut lint = Command::new(env::current_exe()?);
+    let mut lint = Command::new(&run.program);
     lint.current_dir(&run.repo.root).arg("lint");
     live::check(&mut run.tail, &mut lint)?;
     Ok(Counts::PASSED)
@@ -605,7 +605,7 @@ fn docs(run: &mut Run) -> Result<Counts> {
             .current_dir(&run.repo.root)
             .envs(&stack.variables)
             .envs(browser.clone())
-            .env("XTASK_PROGRAM", env::current_exe()?)
+            .env("XTASK_PROGRAM", &run.program)
             .env("STACK_PROGRAM", crate::stack::binary(run.repo, true)?)
             .env("STACK_FOLDER", run.repo.target.join(folder))
             .args(["--test", "--test-reporter=tap", "--test-concurrency=1"])
@@ -619,12 +619,12 @@ fn docs(run: &mut Run) -> Result<Counts> {
 fn release(run: &mut Run) -> Result<Counts> {
     let folder = "target/release-test";
     let xtask = |words: &[&str]| {
-        let mut xtask = Command::new(env::current_exe()?);
+        let mut xtask = Command::new(&run.program);
         xtask.current_dir(&run.repo.root).arg("release").args(words);
-        Ok::<Command, anyhow::Error>(xtask)
+        xtask
     };
-    let mut make = xtask(&["--out", folder, "--profile", "dev"])?;
-    let mut again = xtask(&["--reproduce", "claim-route"])?;
+    let mut make = xtask(&["--out", folder, "--profile", "dev"]);
+    let mut again = xtask(&["--reproduce", "claim-route"]);
     live::check(&mut run.tail, &mut make)?;
     live::check(&mut run.tail, &mut again)?;
     let mut tests = Command::new("node");
